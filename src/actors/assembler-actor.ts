@@ -1,0 +1,56 @@
+import { SUITES } from '../protocol/channel/setup.ts'
+import type { Curves } from '../protocol/curve/curves.ts'
+import { Fault } from '../protocol/engine/fault.ts'
+import { assemble as assembleFrost } from '../protocol/frost/assemble.ts'
+import { FROST_BIP340, FROST_ED25519 } from '../protocol/frost/suite.ts'
+import { assemble as assembleHm } from '../protocol/hm/assemble.ts'
+import { type Scheme, SCHEMES } from '../protocol/request/document.ts'
+import type { Outcome } from '../protocol/signing/batch.ts'
+import { ASSEMBLE, ASSEMBLED, type AssembleCommand, OUTCOME_TYPES } from './assembler-commands.ts'
+
+/**
+ * The coordinator's worker actor: combines the shares of a batch and verifies every signature before it leaves. Holds no
+ * secret; it is a thread of its own because verification is the coordinator's only CPU work (decisions.md 24).
+ */
+export class AssemblerActor {
+  readonly #curves: Curves
+
+  constructor(curves: Curves) {
+    this.#curves = curves
+  }
+
+  call(bytes: Uint8Array): Uint8Array {
+    const command = ASSEMBLE.decode(bytes)
+    try {
+      return ASSEMBLED.encode({ code: '', culprits: [], outcomes: this.#assemble(command).map(plainOutcome) })
+    } catch (error) {
+      if (error instanceof Fault) return ASSEMBLED.encode({ code: error.code, culprits: error.culprits, outcomes: [] })
+      throw error
+    }
+  }
+
+  #assemble(command: AssembleCommand): readonly Outcome[] {
+    const scheme = SCHEMES.find((s) => s === command.scheme) as Scheme
+    const { sessionId, signers, threshold, items } = command
+    const bySigner = (list: readonly Uint8Array[]) => new Map(signers.map((id, i) => [id, list[i] as Uint8Array]))
+    const shared = {
+      sessionId, signers, threshold, items, curves: this.#curves,
+      openings: bySigner(command.openings),
+      answers: bySigner(command.answers),
+    }
+    if (command.engine === 'hm') {
+      return assembleHm({ ...shared, suite: SUITES[scheme], kids: command.kids, tickets: command.tickets })
+    }
+    const suite = scheme === 'eddsa-ed25519' ? FROST_ED25519 : FROST_BIP340
+    return assembleFrost({ ...shared, suite, suiteNumber: SUITES[scheme], verifyingShares: items.map((i) => bySigner(i.verifyingShares)) })
+  }
+}
+
+const plainOutcome = (o: Outcome) => ({
+  type: OUTCOME_TYPES[o.type],
+  signature: o.type === 'signed' ? o.signature : new Uint8Array(0),
+  recovery: o.type === 'signed' ? (o.recovery ?? 0) : 0,
+  code: o.type === 'failed' ? o.code : '',
+  culprits: o.type === 'failed' ? o.culprits : [],
+  refusals: o.type === 'refused' ? [...o.by].map(([by, why]) => ({ by, why })) : [],
+})

@@ -1,0 +1,330 @@
+import type { Channel } from '../protocol/channel/channel.ts'
+import { FullChannel } from '../protocol/channel/full-channel.ts'
+import { LightChannel } from '../protocol/channel/light-channel.ts'
+import type { Identity, Roster } from '../protocol/channel/roster.ts'
+import { assertSetup, PROTOCOLS, sessionId as sessionIdOf, SUITES } from '../protocol/channel/setup.ts'
+import { concat, equalBytes, type Rng, wipe } from '../protocol/engine/bytes.ts'
+import type { Codec } from '../protocol/engine/codec.ts'
+import { SetupError } from '../protocol/engine/fault.ts'
+import type { PartyId } from '../protocol/engine/party.ts'
+import type { Env, Protocol } from '../protocol/engine/round.ts'
+import type { SetupFields } from '../protocol/frames/setup-frame.ts'
+import { ABORT, OPEN_KEYGEN, OPEN_PRSS, OPEN_SIGNING, REPLY_TYPES, ROUND } from '../protocol/frames/signer-frames.ts'
+import { sign as frostSign } from '../protocol/frost/sign.ts'
+import { FROST_BIP340, FROST_ED25519 } from '../protocol/frost/suite.ts'
+import { sign as hmSign } from '../protocol/hm/sign.ts'
+import { CERTIFICATE } from '../protocol/keygen/certificate.ts'
+import { dkg } from '../protocol/keygen/dkg.ts'
+import { KEY_SECRET, PUBLIC_PACKAGE } from '../protocol/keygen/key-record.ts'
+import { establish } from '../protocol/prss/establish.ts'
+import type { Generation } from '../protocol/prss/generation.ts'
+import { requestHash } from '../protocol/request/authorize.ts'
+import { purposeOf } from '../protocol/request/instance.ts'
+import { RequestError } from '../protocol/request/request-error.ts'
+import type { SigningScript } from '../protocol/signing/batch.ts'
+import { ANSWER, type Answer, COMMAND, COMMANDS, type CommandMessage, emptyAnswer } from './crypto-commands.ts'
+import { GenerationRing } from './generation-ring.ts'
+import { KeyCache, type KeyCacheOptions } from './key-cache.ts'
+import { judgeKeygen } from './keygen-intake.ts'
+import { LiveSession, type SessionHooks, withReply } from './live-session.ts'
+import { OpenSessions } from './open-sessions.ts'
+import { type Authority, type Claim, claimName, judge } from './signing-intake.ts'
+import { TicketBook } from './ticket-book.ts'
+
+/** Longest life of a session; a coordinator's later deadline is refused. */
+const MAX_SESSION_MS = 120_000
+/** Tickets that ride on each first reply of an hm session, and on the one that finishes a PRSS generation. */
+const TICKETS_PER_SESSION = 1
+const TICKETS_PER_GENERATION = 64
+const NO_KEY = new Uint8Array(32)
+
+export interface CryptoActorOptions extends Omit<KeyCacheOptions, 'self' | 'curves'> {
+  readonly identity: Identity
+  readonly roster: Roster
+  readonly authority: Authority
+  readonly rng: Rng
+  /** Times this signer has started, from its store. */
+  readonly boot: number
+  readonly seal: (plain: Uint8Array, keyId: Uint8Array, epoch: number) => Uint8Array
+}
+
+/**
+ * The crypto actor of a signer: lives in a worker thread, owns every secret and all protocol sessions. Synchronous: bytes in,
+ * bytes out. Whatever a frame holds, the answer is a reply frame; an exception is a bug of ours.
+ */
+export class CryptoActor {
+  readonly #o: CryptoActorOptions
+  readonly #sessions = new OpenSessions<LiveSession>()
+  readonly #generations = new GenerationRing()
+  readonly #tickets: TicketBook
+  readonly #keys: KeyCache
+  readonly #bootNonce: Uint8Array
+  /** Last boot counter seen of each peer. */
+  #boots: ReadonlyMap<PartyId, number> = new Map()
+  /** Request ids that open sessions answer for: two different documents under one id never run side by side. */
+  readonly #reserved = new Map<string, { readonly hash: Uint8Array; sessions: number }>()
+
+  constructor(options: CryptoActorOptions) {
+    this.#o = options
+    this.#tickets = new TicketBook(options.rng)
+    this.#keys = new KeyCache({ ...options, self: options.identity.id, curves: options.authority.curves })
+    this.#bootNonce = options.rng(32)
+  }
+
+  call(bytes: Uint8Array): Uint8Array {
+    const command = COMMAND.decode(bytes)
+    this.#sessions.expire(command.now)
+    this.#generations.expire(command.now)
+    return ANSWER.encode({ ...this.#dispatch(command), sessions: this.#sessions.size, bootNonce: this.#bootNonce })
+  }
+
+  close(): void {
+    this.#sessions.endAll()
+    this.#generations.wipe()
+    this.#keys.wipe()
+    wipe(this.#o.identity.signSeed, this.#o.identity.exchangeSecret)
+  }
+
+  #dispatch(command: CommandMessage): Answer {
+    try {
+      switch (command.kind) {
+        case COMMANDS.openSigning:
+          return this.#openSigning(command)
+        case COMMANDS.openKeygen:
+          return this.#openKeygen(command)
+        case COMMANDS.openPrss:
+          return this.#openPrss(command)
+        case COMMANDS.round:
+          return this.#round(command)
+        case COMMANDS.abort:
+          this.#sessions.end(decodeFrame(ABORT, command.frame).sessionId)
+          return withReply({ type: REPLY_TYPES.done })
+        default:
+          return this.#status(command)
+      }
+    } catch (error) {
+      // Refusals from before the session exists, as data; the words stay in our log.
+      if (error instanceof SetupError || error instanceof RequestError) {
+        return { ...withReply({ type: REPLY_TYPES.refused, code: error.code }), detail: error.message.slice(0, 400) }
+      }
+      throw error
+    }
+  }
+
+  #status({ now, tickets }: CommandMessage): Answer {
+    const generations = this.#generations.current(now).map(({ threshold, signers, kids }) => ({ threshold, signers, kids }))
+    return { ...emptyAnswer(), generations, tickets: this.#tickets.issue(tickets) }
+  }
+
+  #openSigning({ frame, now, known, keys }: CommandMessage): Answer {
+    const { setup, generation: digest, tickets, items } = decodeFrame(OPEN_SIGNING, frame)
+    if (!equalBytes(setup.keyId, NO_KEY) || setup.epoch !== 0) throw new SetupError('SETUP_REFUSED', 'batches name no key')
+    const id = this.#admissible(setup, purposeOf(items.map((i) => i.instance)), now)
+    for (const row of keys) this.#keys.load(row)
+    const generation = setup.protocol === 'hm' ? this.#hmGeneration(setup, digest, tickets, now) : undefined
+    if (generation === undefined && setup.protocol !== 'frost') throw new SetupError('SETUP_REFUSED', 'not a signing protocol')
+    this.#admit(id, setup)
+
+    const claims: (Claim | null)[] = []
+    const judged = items.map((item, b) => {
+      const j = judge(item, { suite: setup.suite, threshold: setup.threshold, now }, this.#o.authority, this.#keys, known[b] ?? null, (c) =>
+        this.#reservedElsewhere(c),
+      )
+      claims.push(j.claim)
+      if (j.claim !== null) this.#reserve(j.claim)
+      return j.item
+    })
+    const suite = SUITES[setup.suite]
+    const make = (env: Env): SigningScript =>
+      generation === undefined
+        ? frostSign(env, { suite: setup.suite === 'eddsa-ed25519' ? FROST_ED25519 : FROST_BIP340, suiteNumber: suite, items: judged })
+        : hmSign(env, { suite, generation, tickets, items: judged })
+    const answer = this.#open(id, setup, make, generation, {
+      onCommit: ({ present }) => ({ claims: present.flatMap((b) => claims[b] ?? []) }),
+      onDone: () => ({}),
+      onEnd: () => {
+        for (const claim of claims) if (claim !== null) this.#release(claim)
+        for (const item of judged) if ('share' in item) wipe(item.share)
+      },
+    })
+    const fresh = generation === undefined ? [] : this.#tickets.issue(TICKETS_PER_SESSION)
+    const refusals = judged.flatMap((i) => ('refusal' in i ? [i.refusal] : []))
+    return { ...answer, reply: { ...answer.reply, tickets: fresh }, refusals }
+  }
+
+  #hmGeneration(setup: SetupFields, digest: Uint8Array, tickets: readonly Uint8Array[], now: number): Generation {
+    if (setup.suite !== 'ecdsa-secp256k1') throw new SetupError('HM_PARAM', 'hm signs ECDSA only')
+    if (setup.signers.length !== 2 * setup.threshold - 1) throw new SetupError('HM_PARAM', 'hm needs exactly 2t-1 signers')
+    const generation = this.#generations.find(setup.threshold, setup.signers, digest, now)
+    if (generation === undefined) throw new SetupError('HM_KID', 'no such PRSS generation')
+    const own = tickets[setup.signers.indexOf(this.#o.identity.id)]
+    if (own === undefined || tickets.length !== setup.signers.length || !this.#tickets.spend(own)) {
+      throw new SetupError('HM_TICKET', 'ticket unknown, used or void')
+    }
+    return generation
+  }
+
+  #openKeygen({ frame, now }: CommandMessage): Answer {
+    const { setup, requestId, request } = decodeFrame(OPEN_KEYGEN, frame)
+    if (setup.protocol !== 'dkg' || !equalBytes(setup.keyId, NO_KEY)) throw new SetupError('SETUP_REFUSED', 'not a key generation')
+    const hash = requestHash(request.document)
+    const id = this.#admissible(setup, hash, now)
+    const owner = judgeKeygen(requestId, request, setup, this.#o.roster.members.length, this.#o.authority, now)
+    this.#admit(id, setup)
+    const { document, credentialId, tenant } = owner
+    return this.#open(id, setup, (env) => dkg(env, { scheme: document.scheme, requestHash: hash, sign: this.#certify }), undefined, {
+      onCommit: ({ key, secret, signature }) => {
+        const plain = KEY_SECRET.encode(secret)
+        try {
+          return {
+            pending: {
+              keyId: key.keyId,
+              scheme: document.scheme,
+              epoch: key.epoch,
+              threshold: key.threshold,
+              parties: key.parties.length,
+              credentialId,
+              tenant,
+              requestId,
+              requestHash: hash,
+              label: document.label ?? null,
+              publicPackage: PUBLIC_PACKAGE.encode(key),
+              sealedShare: this.#o.seal(plain, key.keyId, key.epoch),
+              ownSignature: signature,
+            },
+          }
+        } finally {
+          wipe(plain, secret.share, secret.chain)
+        }
+      },
+      onDone: ({ certificate }) => {
+        const encoded = CERTIFICATE.encode(certificate)
+        return { activate: { keyId: certificate.key.keyId, certificate: encoded }, reply: { result: encoded } }
+      },
+      onEnd: () => {},
+    })
+  }
+
+  #openPrss({ frame, now }: CommandMessage): Answer {
+    const { setup } = decodeFrame(OPEN_PRSS, frame)
+    if (setup.protocol !== 'prss' || setup.suite !== 'none') throw new SetupError('SETUP_REFUSED', 'not a PRSS set-up')
+    const id = this.#admissible(setup, new Uint8Array(0), now)
+    this.#admit(id, setup)
+    const params = {
+      exchangeSecret: this.#o.identity.exchangeSecret,
+      boot: this.#o.boot,
+      bootNonce: this.#bootNonce,
+      bootsSeen: this.#boots,
+    }
+    return this.#open(id, setup, (env) => establish(env, params), undefined, {
+      onCommit: (never) => never,
+      onDone: ({ generation, boots }) => {
+        this.#generations.add(generation, now)
+        this.#boots = new Map([...this.#boots, ...boots])
+        return { reply: { tickets: this.#tickets.issue(TICKETS_PER_GENERATION), result: concat(...generation.kids) } }
+      },
+      onEnd: () => {},
+    })
+  }
+
+  #round({ frame, now }: CommandMessage): Answer {
+    const { sessionId, round, envelopes } = decodeFrame(ROUND, frame)
+    const live = this.#sessions.get(sessionId)
+    if (live === undefined) return withReply({ type: REPLY_TYPES.failed, code: 'STOPPED' })
+    if (live.deadline < now) {
+      this.#sessions.end(sessionId)
+      return withReply({ type: REPLY_TYPES.failed, code: 'HM_STALE' }) // C5
+    }
+    const answer = live.receive(round, envelopes)
+    this.#sessions.settle(sessionId)
+    return answer
+  }
+
+  readonly #certify = (message: Uint8Array): Uint8Array =>
+    this.#o.authority.curves.ed25519Sign(message, this.#o.identity.signSeed)
+
+  /** Everything that must hold of a set-up before any secret is touched. @returns the session id. */
+  #admissible(setup: SetupFields, purpose: Uint8Array, now: number): Uint8Array {
+    const full = { ...setup, purpose }
+    assertSetup(full, this.#o.identity.id, this.#o.roster)
+    if (setup.deadline <= now || setup.deadline > now + MAX_SESSION_MS) {
+      throw new SetupError('SETUP_REFUSED', 'deadline passed or too far away')
+    }
+    return sessionIdOf(full)
+  }
+
+  #admit(id: Uint8Array, setup: SetupFields): void {
+    const verdict = this.#sessions.admit(id, setup.deadline)
+    if (verdict === 'repeated') throw new SetupError('SESSION_REUSED', 'this session id was seen before')
+    if (verdict === 'full') throw new SetupError('OVERLOADED', 'too many open sessions')
+  }
+
+  #open<Result, Commit>(
+    id: Uint8Array,
+    setup: SetupFields,
+    make: (env: Env) => Protocol<Result, Commit>,
+    generation: Generation | undefined,
+    hooks: SessionHooks<Result, Commit>,
+  ): Answer {
+    const { identity, roster, rng, authority } = this.#o
+    const shared = {
+      identity,
+      roster,
+      signers: setup.signers,
+      sessionId: id,
+      suite: SUITES[setup.suite],
+      protocol: PROTOCOLS[setup.protocol],
+      curves: authority.curves,
+      rng,
+    }
+    const channel: Channel =
+      generation === undefined
+        ? new FullChannel({ ...shared, signedOnly: setup.protocol === 'frost' })
+        : new LightChannel({ ...shared, macKeys: new Map([...generation.pairs].map(([peer, key]) => [peer, key.mac])) })
+    const env: Env = {
+      self: identity.id,
+      parties: setup.signers,
+      threshold: setup.threshold,
+      sessionId: id,
+      roster,
+      rng,
+      curves: authority.curves,
+      transcript: () => channel.transcript(),
+      evidence: (from) => channel.evidence(from),
+    }
+    // Light sessions end when the relay shows us a forged copy of our own points (C2); full ones ignore it.
+    const own = generation === undefined ? {} : { ownCopyFault: 'HM_R_OWN' as const }
+    const live = LiveSession.open({ ...shared, channel, self: identity.id, deadline: setup.deadline, script: make(env), hooks, ...own })
+    this.#sessions.add(id, live)
+    const answer = live.start()
+    this.#sessions.settle(id)
+    return answer
+  }
+
+  #reservedElsewhere(claim: Claim): boolean {
+    const reserved = this.#reserved.get(claimName(claim))
+    return reserved !== undefined && !equalBytes(reserved.hash, claim.requestHash)
+  }
+
+  #reserve(claim: Claim): void {
+    const reserved = this.#reserved.get(claimName(claim))
+    if (reserved === undefined) this.#reserved.set(claimName(claim), { hash: claim.requestHash, sessions: 1 })
+    else reserved.sessions += 1
+  }
+
+  #release(claim: Claim): void {
+    const reserved = this.#reserved.get(claimName(claim))
+    if (reserved === undefined) return
+    reserved.sessions -= 1
+    if (reserved.sessions === 0) this.#reserved.delete(claimName(claim))
+  }
+}
+
+/** A frame that is no canonical frame is refused like any other bad set-up; peer bytes never throw. */
+function decodeFrame<T>(codec: Codec<T>, frame: Uint8Array): T {
+  try {
+    return codec.decode(frame)
+  } catch (error) {
+    throw new SetupError('MALFORMED', error instanceof Error ? error.message : 'undecodable frame')
+  }
+}

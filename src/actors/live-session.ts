@@ -1,0 +1,116 @@
+import { type Progress, Session, type SessionOptions } from '../protocol/channel/session.ts'
+import { REPLY_TYPES } from '../protocol/frames/signer-frames.ts'
+import { type Answer, emptyAnswer, type Reply } from './crypto-commands.ts'
+
+/** What a kind of session adds to the answers of its run. */
+export interface SessionHooks<Result, Commit> {
+  /** What the main thread must store before the envelopes of this step leave. */
+  readonly onCommit: (commit: Commit) => Partial<Answer>
+  readonly onDone: (result: Result) => Partial<Omit<Answer, 'reply'>> & { readonly reply?: Partial<Reply> }
+  /** Runs once, however the session ends. */
+  readonly onEnd: () => void
+}
+
+interface LiveOptions<Result, Commit> extends SessionOptions<Result, Commit> {
+  readonly deadline: number
+  readonly hooks: SessionHooks<Result, Commit>
+}
+
+export const withReply = (reply: Partial<Reply>): Answer => {
+  const answer = emptyAnswer()
+  return { ...answer, reply: { ...answer.reply, ...reply } }
+}
+
+/**
+ * One session as the crypto actor keeps it: protocol session, hooks, and the replies already given. Round r is answered once;
+ * the same frame again gets the same bytes and never a second computation (decisions.md 16).
+ */
+export class LiveSession {
+  readonly deadline: number
+  readonly #start: () => Answer
+  readonly #receive: (round: number, envelopes: readonly Uint8Array[]) => Answer
+  readonly #end: () => void
+  readonly #ended: () => boolean
+
+  private constructor(
+    deadline: number,
+    start: () => Answer,
+    receive: LiveSession['receive'],
+    end: () => void,
+    ended: () => boolean,
+  ) {
+    this.deadline = deadline
+    this.#ended = ended
+    this.#start = start
+    this.#receive = receive
+    this.#end = end
+  }
+
+  static open<Result, Commit>(options: LiveOptions<Result, Commit>): LiveSession {
+    const { hooks, deadline } = options
+    const session = new Session<Result, Commit>(options)
+    /** Replies by the round whose messages they answer; one per round of the script. */
+    const replies = new Map<number, Answer>()
+    let ended = false
+    const end = (): void => {
+      if (ended) return
+      ended = true
+      session.stop()
+      hooks.onEnd()
+    }
+    const answerOf = (progress: Progress<Result, Commit>): Answer => {
+      const answer = progressAnswer(progress, hooks)
+      if (progress.end !== undefined) end()
+      return answer
+    }
+    return new LiveSession(
+      deadline,
+      () => answerOf(session.start()),
+      (round, envelopes) => {
+        const given = replies.get(round)
+        if (given !== undefined) return given
+        if (round !== session.round) return withReply({ type: REPLY_TYPES.failed, code: 'STOPPED' })
+        const answer = answerOf(session.receive(envelopes))
+        // Whole, with what has to be stored: storing is idempotent, and a repeated frame must not find a way round a store
+        // that failed or refused the first time.
+        if (session.ended || session.round !== round) replies.set(round, answer)
+        return answer
+      },
+      end,
+      () => ended,
+    )
+  }
+
+  get ended(): boolean {
+    return this.#ended()
+  }
+
+  start(): Answer {
+    return this.#start()
+  }
+
+  /** @param round the round whose messages `envelopes` are. */
+  receive(round: number, envelopes: readonly Uint8Array[]): Answer {
+    return this.#receive(round, envelopes)
+  }
+
+  end(): void {
+    this.#end()
+  }
+}
+
+function progressAnswer<Result, Commit>(progress: Progress<Result, Commit>, hooks: SessionHooks<Result, Commit>): Answer {
+  let answer = withReply({ type: REPLY_TYPES.sent, envelopes: progress.outgoing })
+  for (const commit of progress.commits) answer = { ...answer, ...hooks.onCommit(commit) }
+  const end = progress.end
+  if (end?.type === 'failed') {
+    const { code, culprits, detail } = end.fault
+    const reply = { ...answer.reply, type: REPLY_TYPES.failed, code, culprits, exhibits: end.exhibits }
+    return { ...answer, reply, detail: detail.slice(0, 400) }
+  }
+  if (end?.type === 'done') {
+    const { reply, ...rest } = hooks.onDone(end.result)
+    return { ...answer, ...rest, reply: { ...answer.reply, type: REPLY_TYPES.done, ...reply } }
+  }
+  return answer
+}

@@ -1,0 +1,68 @@
+/** A request was turned away because the queue is full: the answer is "overloaded, try again", at once. */
+export class MailboxFull extends Error {
+  constructor() {
+    super('the mailbox is full')
+    this.name = 'MailboxFull'
+  }
+}
+
+export interface MailboxOptions<Item> {
+  /** Waiting items at most; beyond it `submit` refuses. */
+  readonly capacity: number
+  readonly maxBatch: number
+  /** Batches under way at once. */
+  readonly maxInFlight: number
+  /** Runs one batch to its end; settles every item itself and never rejects. */
+  readonly run: (batch: readonly Item[]) => Promise<void>
+}
+
+/**
+ * The mailbox actor: a bounded queue for one kind of work. Batching comes from the load and not from a timer: an item that finds
+ * the set idle goes out at once, items that arrive while batches are under way form the next one.
+ */
+export class Mailbox<Item> {
+  readonly #o: MailboxOptions<Item>
+  #waiting: Item[] = []
+  #inFlight = 0
+  #scheduled = false
+
+  constructor(options: MailboxOptions<Item>) {
+    this.#o = options
+  }
+
+  get waiting(): number {
+    return this.#waiting.length
+  }
+
+  get inFlight(): number {
+    return this.#inFlight
+  }
+
+  /** @throws MailboxFull */
+  submit(item: Item): void {
+    if (this.#waiting.length >= this.#o.capacity) throw new MailboxFull()
+    this.#waiting.push(item)
+    this.#schedule()
+  }
+
+  // Items of one event-loop turn leave together: requests that arrived in one read of the sockets share a batch.
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    setImmediate(() => {
+      this.#scheduled = false
+      this.#dispatch()
+    })
+  }
+
+  #dispatch(): void {
+    while (this.#waiting.length > 0 && this.#inFlight < this.#o.maxInFlight) {
+      const batch = this.#waiting.splice(0, this.#o.maxBatch)
+      this.#inFlight += 1
+      void this.#o.run(batch).finally(() => {
+        this.#inFlight -= 1
+        this.#schedule()
+      })
+    }
+  }
+}

@@ -1,0 +1,90 @@
+import { toHex } from '../protocol/engine/bytes.ts'
+
+/** Sessions open at once on one worker; beyond it a signer refuses (attacks.md F-04: open sessions are capped). */
+const MAX_OPEN = 256
+/** Session ids remembered so that none runs twice; each until its deadline, which a host caps at minutes. */
+const MAX_SEEN = 65_536
+
+/** Ended sessions kept for their last reply, so that a repeated frame gets the same bytes. */
+const MAX_ENDED = 512
+
+/** What a session must be able to do to be kept: be ended. */
+export interface Endable {
+  readonly deadline: number
+  readonly ended: boolean
+  end(): void
+}
+
+/**
+ * The sessions of one crypto worker. A session is temporary: it ends once and is never resumed; past its deadline it is
+ * ended here, so that abandoned ones give their memory and secrets back (attacks.md T-17).
+ */
+export class OpenSessions<S extends Endable> {
+  readonly #open = new Map<string, S>()
+  readonly #ended = new Map<string, S>()
+  /** Deadline by id; insertion order is close to deadline order. */
+  readonly #seen = new Map<string, number>()
+
+  get size(): number {
+    return this.#open.size
+  }
+
+  /** Whether this id is new and there is room; remembers it. */
+  admit(id: Uint8Array, deadline: number): 'ok' | 'repeated' | 'full' {
+    const name = toHex(id)
+    if (this.#seen.has(name)) return 'repeated'
+    if (this.#open.size >= MAX_OPEN || this.#seen.size >= MAX_SEEN) return 'full'
+    this.#seen.set(name, deadline)
+    return 'ok'
+  }
+
+  add(id: Uint8Array, session: S): void {
+    this.#open.set(toHex(id), session)
+  }
+
+  get(id: Uint8Array): S | undefined {
+    const name = toHex(id)
+    return this.#open.get(name) ?? this.#ended.get(name)
+  }
+
+  /** To be called after each step: an ended session no longer counts as open. */
+  settle(id: Uint8Array): void {
+    const name = toHex(id)
+    const session = this.#open.get(name)
+    if (session === undefined || !session.ended) return
+    this.#open.delete(name)
+    this.#ended.set(name, session)
+    if (this.#ended.size > MAX_ENDED) this.#ended.delete(this.#ended.keys().next().value as string)
+  }
+
+  /** Ends and forgets a session with the replies it gave; its id stays seen. */
+  end(id: Uint8Array): void {
+    const name = toHex(id)
+    this.#open.get(name)?.end()
+    this.#open.delete(name)
+    this.#ended.delete(name)
+  }
+
+  expire(now: number): void {
+    for (const [name, session] of this.#open) {
+      if (session.deadline < now) {
+        session.end()
+        this.#open.delete(name)
+      }
+    }
+    for (const [name, session] of this.#ended) {
+      if (session.deadline >= now) break
+      this.#ended.delete(name)
+    }
+    for (const [name, deadline] of this.#seen) {
+      if (deadline >= now) break
+      this.#seen.delete(name)
+    }
+  }
+
+  endAll(): void {
+    for (const session of this.#open.values()) session.end()
+    this.#open.clear()
+    this.#ended.clear()
+  }
+}

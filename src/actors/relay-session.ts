@@ -1,0 +1,61 @@
+import { decodeEnvelope } from '../protocol/channel/envelope.ts'
+import { EVERYONE, type PartyId } from '../protocol/engine/party.ts'
+import { ABORT, REPLY_TYPES, type Reply, ROUND, type Route } from '../protocol/frames/signer-frames.ts'
+import { round, type SignerLink } from './round.ts'
+
+/** Most rounds of any relayed protocol; DKG has three and the delivery, PRSS three. */
+const MAX_ROUNDS = 8
+
+export type RelayEnd =
+  | { readonly type: 'done'; readonly replies: ReadonlyMap<PartyId, Reply> }
+  | {
+      readonly type: 'failed'
+      /** Replies of the signers that ended, by signer; verdicts of several may differ. */
+      readonly failures: ReadonlyMap<PartyId, Reply>
+      readonly missing: readonly PartyId[]
+      /** Signers that had finished all the same: a key generation may be complete at some. */
+      readonly finished: ReadonlyMap<PartyId, Reply>
+    }
+
+/**
+ * A session actor for protocols among the signers (DKG, PRSS): relays every round's envelopes, broadcasts to all others, direct ones to
+ * their receiver, and learns nothing. A failed signer's last envelopes are still delivered once: they may be a complaint that the
+ * others have to judge.
+ */
+export async function relay(
+  links: readonly SignerLink[],
+  open: { readonly route: Route; readonly frame: Uint8Array },
+  sessionId: Uint8Array,
+  timeoutMs: number,
+): Promise<RelayEnd> {
+  const finished = new Map<PartyId, Reply>()
+  const failures = new Map<PartyId, Reply>()
+  let gathered = await round(links, open.route, () => open.frame, timeoutMs)
+  for (let number = 1; number <= MAX_ROUNDS; number++) {
+    for (const [id, reply] of gathered.replies) {
+      if (reply.type === REPLY_TYPES.done) finished.set(id, reply)
+      else if (reply.type !== REPLY_TYPES.sent) failures.set(id, reply)
+    }
+    const { missing } = gathered
+    const running = links.filter((l) => !finished.has(l.id) && !failures.has(l.id) && !missing.includes(l.id))
+    if (running.length === 0 && missing.length === 0 && failures.size === 0) return { type: 'done', replies: finished }
+    const hopeless = missing.length > 0 || [...failures.values()].some((r) => r.envelopes.length === 0)
+    if (hopeless || running.length === 0) {
+      void round(running, 'abort', () => ABORT.encode({ sessionId }), timeoutMs)
+      return { type: 'failed', failures, missing, finished }
+    }
+    const mail = [...gathered.replies].flatMap(([from, reply]) => reply.envelopes.map((bytes) => ({ from, bytes })))
+    gathered = await round(
+      running,
+      'round',
+      (id) => ROUND.encode({ sessionId, round: number, envelopes: mail.filter((m) => isFor(m, id)).map((m) => m.bytes) }),
+      timeoutMs,
+    )
+  }
+  return { type: 'failed', failures, missing: [], finished }
+}
+
+function isFor({ from, bytes }: { readonly from: PartyId; readonly bytes: Uint8Array }, id: PartyId): boolean {
+  const receiver = decodeEnvelope(bytes)?.receiver
+  return from !== id && (receiver === EVERYONE || receiver === id)
+}

@@ -1,0 +1,109 @@
+import { equalBytes } from '../protocol/engine/bytes.ts'
+import type { PartyId } from '../protocol/engine/party.ts'
+import { STATUS, STATUS_REQUEST } from '../protocol/frames/signer-frames.ts'
+import type { SignerLink } from './round.ts'
+import type { TicketStock } from './ticket-stock.ts'
+
+export type SignerStatus = ReturnType<typeof STATUS.decode>
+
+/** What the coordinator knows of one signer, from its own heartbeats and failed exchanges. */
+export interface SignerState {
+  readonly id: PartyId
+  readonly up: boolean
+  /** Milliseconds since the Unix epoch of the last change of `up`. */
+  readonly since: number
+  readonly rttMs: number | null
+  /** Of the last answer; stays while the signer is down. */
+  readonly status: SignerStatus | null
+}
+
+export interface SignerMonitorOptions {
+  readonly links: readonly SignerLink[]
+  readonly rosterHash: Uint8Array
+  readonly stock: TicketStock
+  readonly now: () => number
+  readonly intervalMs: number
+  readonly timeoutMs: number
+  /** After every heartbeat that changed something the scheduler cares about. */
+  readonly onChange: (state: SignerState) => void
+}
+
+/**
+ * Watches the signers: one heartbeat each, one at a time. A failed exchange of a session counts at once, the next heartbeat
+ * corrects it. "Down" only ever steers scheduling; it is no proof of anything.
+ */
+export class SignerMonitor {
+  readonly #o: SignerMonitorOptions
+  readonly #states: Map<PartyId, SignerState>
+  readonly #timers = new Map<PartyId, NodeJS.Timeout>()
+  #stopped = false
+
+  constructor(options: SignerMonitorOptions) {
+    this.#o = options
+    const since = options.now()
+    this.#states = new Map(options.links.map((l) => [l.id, { id: l.id, up: false, since, rttMs: null, status: null }]))
+  }
+
+  /** Resolves when every signer was asked once. */
+  async start(): Promise<void> {
+    await Promise.all(this.#o.links.map((link) => this.#beat(link)))
+  }
+
+  stop(): void {
+    this.#stopped = true
+    for (const timer of this.#timers.values()) clearTimeout(timer)
+  }
+
+  states(): readonly SignerState[] {
+    return [...this.#states.values()]
+  }
+
+  up(): readonly PartyId[] {
+    return this.states().flatMap((s) => (s.up ? [s.id] : []))
+  }
+
+  down(): readonly PartyId[] {
+    return this.states().flatMap((s) => (s.up ? [] : [s.id]))
+  }
+
+  /** A session could not reach these signers: they count as down until they answer a heartbeat. */
+  report(missing: readonly PartyId[]): void {
+    for (const id of missing) {
+      const state = this.#states.get(id)
+      if (state?.up === true) this.#set({ ...state, up: false, since: this.#o.now(), rttMs: null })
+    }
+  }
+
+  async #beat(link: SignerLink): Promise<void> {
+    const before = this.#states.get(link.id) as SignerState
+    const started = performance.now()
+    try {
+      const wanted = STATUS_REQUEST.encode({ tickets: this.#o.stock.wanted(link.id) })
+      const status = STATUS.decode(await link.send('status', wanted, this.#o.timeoutMs))
+      this.#answered(link, before, status, performance.now() - started)
+    } catch {
+      this.report([link.id])
+    }
+    if (this.#stopped) return
+    this.#timers.set(
+      link.id,
+      setTimeout(() => void this.#beat(link), this.#o.intervalMs),
+    )
+  }
+
+  #answered(link: SignerLink, before: SignerState, status: SignerStatus, rttMs: number): void {
+    const usable = status.ready === 1 && status.index === link.id && equalBytes(status.rosterHash, this.#o.rosterHash)
+    const restarted = before.status !== null && !equalBytes(before.status.bootNonce, status.bootNonce)
+    // Tickets of an earlier start are void at the signer.
+    if (restarted) this.#o.stock.clear(link.id)
+    this.#o.stock.add(link.id, status.tickets)
+    const up = usable
+    const since = up === before.up && !restarted ? before.since : this.#o.now()
+    this.#set({ id: link.id, up, since, rttMs: Math.round(rttMs * 100) / 100, status })
+  }
+
+  #set(state: SignerState): void {
+    this.#states.set(state.id, state)
+    this.#o.onChange(state)
+  }
+}

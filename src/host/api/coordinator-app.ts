@@ -1,0 +1,242 @@
+import type { OpenAPIHono } from '@hono/zod-openapi'
+import type { Logger } from 'pino'
+import { peerFingerprint } from '../../transport/tls-server.ts'
+import type { Metrics } from '../metrics.ts'
+import type { AdmissionLimits } from './admission.ts'
+import type { Client, CoordinatorService, SignatureView, SignedRequest } from './coordinator-service.ts'
+import { createMount, validate } from './endpoint.ts'
+import { createHttpApp } from './http-app.ts'
+import type { HttpEnv } from './http-env.ts'
+import { itemProblem } from './item-problem.ts'
+import { ApiProblem, type ProblemCode } from './problem.ts'
+import { renderKey, renderSet, renderSignature } from './render.ts'
+import {
+  BatchResult,
+  DEFAULT_PAGE,
+  DEFAULT_WAIT_MS,
+  Key,
+  KeyPage,
+  KeyParams,
+  KeyQuery,
+  SetState,
+  Signature,
+  SignatureParams,
+  WaitQuery,
+} from './schemas.ts'
+import { MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES, SignedBatchBody, SignedRequestBody, signedRequestOf } from './signed-request.ts'
+import { type HostInfo, mountSystemRoutes } from './system-routes.ts'
+
+export interface CoordinatorAppOptions {
+  readonly service: CoordinatorService
+  /** The configured client of a certificate (SHA-256 of the DER, 64 lower-case hex digits; null: none was proven). */
+  readonly clientOf: (fingerprint: string | null) => Client | null
+  readonly metrics: Metrics
+  readonly log: Logger
+  readonly info: HostInfo
+  readonly admission?: AdmissionLimits
+}
+
+const SIGNING_PROBLEMS: readonly ProblemCode[] = [
+  'authorization_invalid',
+  'policy_denied',
+  'raw_digest_forbidden',
+  'key_not_found',
+  'request_replayed',
+  'idempotency_in_flight',
+  'epoch_mismatch',
+  'request_expired',
+  'payload_invalid',
+  'path_unsupported',
+  'engine_unavailable',
+  'protocol_abort',
+  'quorum_unavailable',
+  'signing_timeout',
+]
+
+/** The coordinator's API as a value: it never listens, holds no authority, and checks form, limits and who is connected. */
+export function createCoordinatorApp(options: CoordinatorAppOptions): OpenAPIHono<HttpEnv> {
+  const { service, clientOf, metrics, log, info } = options
+  const app = createHttpApp({ log, metrics, ...(options.admission === undefined ? {} : { admission: options.admission }) })
+  app.openAPIRegistry.registerComponent('securitySchemes', 'mutualTLS', {
+    type: 'mutualTLS',
+    description: 'The certificate of a configured client, pinned by its SHA-256',
+  })
+  const mount = createMount<Client>(app, ['mutualTLS'], (c) => {
+    const client = clientOf(peerFingerprint(c))
+    if (client === null) throw new ApiProblem('authentication_failed', 'no certificate of a configured client')
+    c.set('caller', client.name)
+    return client
+  })
+
+  /** Every signer judges the signature itself; this keeps one client from spending another one's requests and ids. */
+  const ownRequest = (request: SignedRequest, client: Client): SignedRequest => {
+    for (const { credentialId } of request.authorizations) {
+      if (!client.credentials.includes(credentialId)) {
+        throw new ApiProblem('authorization_invalid', 'this client may not submit requests of that credential', {
+          outcome: 'none',
+        })
+      }
+    }
+    return request
+  }
+
+  mount.guarded(
+    {
+      method: 'post',
+      path: '/api/v1/keys',
+      tag: 'keys',
+      summary: 'Create a key',
+      description: 'The document is a keygen.v1. Answers when all signers hold and have acknowledged their share.',
+      body: { schema: SignedRequestBody, maxBytes: MAX_BODY_BYTES },
+      answers: { 201: { description: 'The key', schema: Key, headers: { Location: 'The key’s path' } } },
+      problems: [
+        'authorization_invalid',
+        'policy_denied',
+        'request_replayed',
+        'idempotency_in_flight',
+        'request_expired',
+        'payload_invalid',
+        'protocol_abort',
+        'quorum_unavailable',
+        'signing_timeout',
+      ],
+    },
+    async (c, { body }, client) => {
+      const key = await service.createKey(ownRequest(signedRequestOf(body), client), client)
+      return c.json(renderKey(key), 201, { Location: `/api/v1/keys/${key.id}` })
+    },
+  )
+
+  mount.guarded(
+    {
+      method: 'get',
+      path: '/api/v1/keys',
+      tag: 'keys',
+      summary: 'List keys',
+      description: 'The keys that the client’s credentials created, a page at a time.',
+      query: KeyQuery,
+      answers: { 200: { description: 'A page of keys', schema: KeyPage } },
+    },
+    (c, { query }, client) => {
+      const { limit = DEFAULT_PAGE, cursor, scheme, label } = query
+      const page = service.listKeys(
+        {
+          limit,
+          ...(cursor === undefined ? {} : { cursor }),
+          ...(scheme === undefined ? {} : { scheme }),
+          ...(label === undefined ? {} : { label }),
+        },
+        client,
+      )
+      return c.json({ keys: page.keys.map(renderKey), next_cursor: page.nextCursor })
+    },
+  )
+
+  mount.guarded(
+    {
+      method: 'get',
+      path: '/api/v1/keys/{id}',
+      tag: 'keys',
+      summary: 'Read a key',
+      params: KeyParams,
+      answers: { 200: { description: 'The key', schema: Key } },
+      problems: ['key_not_found'],
+    },
+    (c, { params }, client) => c.json(renderKey(service.getKey(params.id, client))),
+  )
+
+  const statusOf = (view: SignatureView): 200 | 202 => (view.state === 'pending_signing' ? 202 : 200)
+
+  mount.guarded(
+    {
+      method: 'post',
+      path: '/api/v1/sign',
+      tag: 'signing',
+      summary: 'Sign',
+      description:
+        'The document is a sign.v1. The same document has one outcome, however often it is sent. Waits for it up to `wait_ms` (default 5000).',
+      query: WaitQuery,
+      body: { schema: SignedRequestBody, maxBytes: MAX_BODY_BYTES },
+      answers: {
+        200: { description: 'The signature', schema: Signature },
+        202: { description: 'Not ready within wait_ms', schema: Signature, headers: { Location: 'Where to ask again' } },
+      },
+      problems: SIGNING_PROBLEMS,
+    },
+    async (c, { query, body }, client) => {
+      const view = await service.sign(ownRequest(signedRequestOf(body), client), client, query.wait_ms ?? DEFAULT_WAIT_MS)
+      const status = statusOf(view)
+      if (status === 202) c.header('Location', `/api/v1/signatures/${view.id}`)
+      return c.json(renderSignature(view), status)
+    },
+  )
+
+  mount.guarded(
+    {
+      method: 'post',
+      path: '/api/v1/sign/batch',
+      tag: 'signing',
+      summary: 'Sign many',
+      description:
+        'Up to 256 requests, each with its own outcome, in the order sent. Only a body of the wrong form fails as a whole.',
+      query: WaitQuery,
+      body: { schema: SignedBatchBody, maxBytes: MAX_BATCH_BODY_BYTES },
+      answers: { 200: { description: 'One outcome per item', schema: BatchResult } },
+    },
+    async (c, { query, body }, client) => {
+      const waitMs = query.wait_ms ?? DEFAULT_WAIT_MS
+      const items = await Promise.all(
+        body.items.map(async (item, i) => {
+          try {
+            const request = signedRequestOf(validate(SignedRequestBody, item, `/items/${i}`))
+            const view = await service.sign(ownRequest(request, client), client, waitMs)
+            return { status: statusOf(view), signature: renderSignature(view) }
+          } catch (error) {
+            return itemProblem(c, error)
+          }
+        }),
+      )
+      return c.json({ items })
+    },
+  )
+
+  mount.guarded(
+    {
+      method: 'get',
+      path: '/api/v1/signatures/{id}',
+      tag: 'signing',
+      summary: 'Read a signature',
+      description: 'Waits for the outcome if `wait_ms` says so (default 0).',
+      params: SignatureParams,
+      query: WaitQuery,
+      answers: { 200: { description: 'The signature in its present state', schema: Signature } },
+      problems: ['not_found', 'request_expired'],
+    },
+    async (c, { params, query }, client) =>
+      c.json(renderSignature(await service.getSignature(params.id, client, query.wait_ms ?? 0))),
+  )
+
+  mount.guarded(
+    {
+      method: 'get',
+      path: '/api/v1/set',
+      tag: 'operations',
+      summary: 'The signers and what they can do now',
+      answers: { 200: { description: 'The set', schema: SetState } },
+    },
+    (c) => c.json(renderSet(service.set())),
+  )
+
+  mountSystemRoutes({
+    app,
+    mount,
+    info,
+    title: 'Quorate coordinator',
+    description:
+      'For wallet servers that sign their own request documents. The coordinator has no authority: every signer judges the exact bytes of each request itself.',
+    metrics,
+    ready: () => service.ready(),
+    guardOperations: true,
+  })
+  return app
+}

@@ -1,0 +1,90 @@
+import type { Scheme } from '../../protocol/request/document.ts'
+
+/** Who is connected over mTLS: a configured client of the coordinator, named by its certificate fingerprint. */
+export interface Client {
+  readonly name: string
+  /** The credentials whose requests this client may submit and whose keys it may see. */
+  readonly credentials: readonly string[]
+}
+
+/** A request document as it came in (api.md "Signed requests"); bytes are passed on untouched. */
+export interface SignedRequest {
+  readonly document: Uint8Array
+  readonly authorizations: readonly {
+    readonly credentialId: string
+    readonly alg: 'ed25519' | 'p256'
+    readonly signature: Uint8Array
+  }[]
+}
+
+export interface KeyView {
+  readonly id: string
+  readonly scheme: Scheme
+  readonly label: string | null
+  readonly state: 'active' | 'pending'
+  readonly threshold: number
+  readonly parties: number
+  readonly epoch: number
+  /** Hex with 0x: 33 bytes compressed (ECDSA), 32 bytes x-only (BIP-340), 32 bytes (Ed25519). */
+  readonly publicKey: string
+  /** base64url of the key certificate; see src/protocol/keygen/certificate.ts. */
+  readonly certificate: string
+  readonly createdAt: string
+  /** Credential that created it. */
+  readonly owner: string
+}
+
+export interface SignatureView {
+  readonly id: string
+  readonly requestId: string
+  readonly state: 'signed' | 'pending_signing' | 'failed'
+  readonly keyId: string
+  readonly keyEpoch: number
+  readonly path: string
+  readonly publicKey: string
+  /** Hex with 0x of the 32-byte digest; null for Ed25519, which signs the message itself. */
+  readonly digest: string | null
+  readonly signature:
+    | { readonly scheme: 'ecdsa-secp256k1'; readonly compact: Uint8Array; readonly recovery: number }
+    | { readonly scheme: 'schnorr-secp256k1' | 'eddsa-ed25519'; readonly compact: Uint8Array }
+    | null
+  readonly engine: 'hm' | 'frost'
+  readonly signers: readonly number[]
+  readonly timingMs: { readonly queue: number; readonly sign: number; readonly total: number }
+}
+
+export interface SignerView {
+  readonly index: number
+  readonly name: string
+  readonly state: 'up' | 'down' | 'starting'
+  readonly version: string | null
+  readonly rttMs: number | null
+  readonly curve: string | null
+  readonly since: string
+}
+
+export interface SetView {
+  readonly id: string
+  readonly rosterHash: string
+  readonly epoch: number
+  readonly threshold: number
+  readonly parties: number
+  readonly signers: readonly SignerView[]
+  readonly engines: Readonly<Record<string, 'hm' | 'frost' | null>>
+  readonly quorum: 'full' | 'degraded' | 'lost'
+}
+
+/** What the coordinator's HTTP application calls. Every method rejects with ApiProblem and with nothing else. */
+export interface CoordinatorService {
+  sign(request: SignedRequest, client: Client, waitMs: number): Promise<SignatureView>
+  createKey(request: SignedRequest, client: Client): Promise<KeyView>
+  getKey(id: string, client: Client): KeyView
+  listKeys(
+    query: { readonly limit: number; readonly cursor?: string; readonly scheme?: Scheme; readonly label?: string },
+    client: Client,
+  ): { readonly keys: readonly KeyView[]; readonly nextCursor: string | null }
+  getSignature(id: string, client: Client, waitMs: number): Promise<SignatureView>
+  set(): SetView
+  /** Whether a quorum of signers is reachable for at least one scheme. */
+  ready(): boolean
+}

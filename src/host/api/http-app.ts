@@ -1,0 +1,91 @@
+import { OpenAPIHono } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import type { Logger } from 'pino'
+import type { Metrics } from '../metrics.ts'
+import { type AdmissionLimits, createAdmission, DEFAULT_ADMISSION } from './admission.ts'
+import type { HttpEnv } from './http-env.ts'
+import { ApiProblem, PROBLEM_CONTENT_TYPE, problemBody } from './problem.ts'
+import { toProblem } from './to-problem.ts'
+
+export interface HttpAppOptions {
+  readonly log: Logger
+  readonly metrics: Metrics
+  readonly admission?: AdmissionLimits
+}
+
+/** An answer is for its caller alone and is data, never a page (the page at /docs sets its own policy). */
+const HEADERS: readonly (readonly [string, string])[] = [
+  ['Cache-Control', 'no-store'],
+  ['Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'"],
+  ['Cross-Origin-Resource-Policy', 'same-origin'],
+  ['Referrer-Policy', 'no-referrer'],
+  ['X-Content-Type-Options', 'nosniff'],
+]
+
+/** Anybody may invent a method; a measurement's labels are bounded. */
+const METHODS = new Set(['GET', 'HEAD', 'POST'])
+
+function answerProblem(c: Context<HttpEnv>, problem: ApiProblem): Response {
+  if (problem.retryAfterMs !== undefined) {
+    const seconds = Math.max(1, Math.ceil(problem.retryAfterMs / 1000))
+    c.header('Retry-After', String(seconds))
+    if (problem.code === 'rate_limited') c.header('RateLimit', `"principal";r=0;t=${seconds}`)
+  }
+  return c.body(
+    JSON.stringify(problemBody(problem, c.var.exchangeId, c.req.method === 'POST')),
+    problem.status as ContentfulStatusCode,
+    {
+      'Content-Type': PROBLEM_CONTENT_TYPE,
+    },
+  )
+}
+
+/**
+ * An application with what every answer of ours has: an exchange id, an access log line, a measurement, headers, bounded
+ * work in flight, and problems instead of exceptions. It never listens.
+ */
+export function createHttpApp({ log, metrics, admission: limits = DEFAULT_ADMISSION }: HttpAppOptions): OpenAPIHono<HttpEnv> {
+  const app = new OpenAPIHono<HttpEnv>()
+  const admission = createAdmission(limits)
+  metrics.gauge('http_calls_open', 'Calls under /api being worked on', [], (gauge) => gauge.set(admission.open()))
+
+  app.use(async (c, next) => {
+    const started = performance.now()
+    const exchangeId = crypto.randomUUID()
+    c.set('exchangeId', exchangeId)
+    c.set('log', log.child({ reqId: exchangeId }))
+    c.header('X-Request-Id', exchangeId)
+    for (const [name, value] of HEADERS) c.header(name, value)
+    await next()
+    const seconds = (performance.now() - started) / 1000
+    const { status } = c.res
+    const method = METHODS.has(c.req.method) ? c.req.method : 'other'
+    // The route's pattern, never the path: a label with ids in it would grow without bound.
+    metrics.observeCall({ method, route: c.req.routePath, status, seconds })
+    c.var.log.info(
+      { method: c.req.method, path: c.req.path, status, ms: Math.round(seconds * 1e4) / 10, caller: c.var.caller },
+      'call',
+    )
+  })
+
+  // /health and /ready stay answerable under load: an orchestrator that hears nothing kills the host.
+  app.use('/api/*', async (c, next) => {
+    const ticket = admission.enter()
+    c.set('ticket', ticket)
+    try {
+      await next()
+    } finally {
+      ticket.leave()
+    }
+  })
+
+  app.notFound((c) => answerProblem(c, new ApiProblem('not_found', 'no such route')))
+  app.onError((error, c) => {
+    const problem = toProblem(error)
+    if (problem.code === 'internal') c.var.log.error({ err: error }, 'call failed')
+    else if (problem.cause !== undefined) c.var.log.warn({ err: problem.cause, code: problem.code }, 'call refused')
+    return answerProblem(c, problem)
+  })
+  return app
+}

@@ -1,0 +1,16 @@
+import type { HttpBindings } from '@hono/node-server'
+import type { Logger } from 'pino'
+import type { Ticket } from './admission.ts'
+
+/** What every handler of coordinator and gateway finds in its context. */
+export interface HttpEnv {
+  Bindings: Partial<HttpBindings>
+  Variables: {
+    /** Names this HTTP exchange in the log and in `X-Request-Id`; a random UUID. */
+    exchangeId: string
+    log: Logger
+    ticket: Ticket
+    /** For the access log: a configured client's or principal's name. */
+    caller: string | undefined
+  }
+}

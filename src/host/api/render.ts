@@ -1,0 +1,98 @@
+import type { z } from '@hono/zod-openapi'
+import { secp256k1 } from '@noble/curves/secp256k1.js'
+import { fromHex, toHex } from '../../protocol/engine/bytes.ts'
+import type { Scheme } from '../../protocol/request/document.ts'
+import { type Addresses, addressesOf } from './address.ts'
+import type { KeyView, SetView, SignatureView } from './coordinator-service.ts'
+import type { Key, SetState, Signature } from './schemas.ts'
+
+/** Views as they go over the wire; test/host/api checks each against its schema. */
+
+export type KeyJson = z.infer<typeof Key>
+export type SignatureJson = z.infer<typeof Signature>
+export type SetJson = z.infer<typeof SetState>
+
+const hex = (bytes: Uint8Array): string => `0x${toHex(bytes)}`
+
+/** Keys whose addresses are remembered: deriving them decompresses a point, and a key is listed far more often than made. */
+const MAX_ADDRESSES = 4096
+const addressCache = new Map<string, Addresses>()
+
+function addressesFor(scheme: Scheme, publicKey: string): Addresses {
+  const name = `${scheme} ${publicKey}`
+  const known = addressCache.get(name)
+  if (known !== undefined) return known
+  const addresses = addressesOf(scheme, fromHex(publicKey.slice(2)))
+  if (addressCache.size >= MAX_ADDRESSES) addressCache.clear()
+  addressCache.set(name, addresses)
+  return addresses
+}
+
+export function renderKey(view: KeyView): KeyJson {
+  return {
+    id: view.id,
+    scheme: view.scheme,
+    label: view.label,
+    state: view.state,
+    threshold: view.threshold,
+    parties: view.parties,
+    epoch: view.epoch,
+    public_key: view.publicKey,
+    addresses: addressesFor(view.scheme, view.publicKey),
+    certificate: hex(Buffer.from(view.certificate, 'base64url')),
+    created_at: view.createdAt,
+  }
+}
+
+function renderSignatureValue(value: NonNullable<SignatureView['signature']>): SignatureJson['signature'] {
+  if (value.scheme !== 'ecdsa-secp256k1') return { serialized: hex(value.compact) }
+  const r = toHex(value.compact.subarray(0, 32))
+  const s = toHex(value.compact.subarray(32))
+  // Bit 1 says that the nonce point's abscissa is not below the group order; v cannot express it (chance 2^-127).
+  const yParity = value.recovery & 1
+  return {
+    r: `0x${r}`,
+    s: `0x${s}`,
+    y_parity: yParity,
+    serialized: `0x${r}${s}${(27 + yParity).toString(16)}`,
+    der: hex(secp256k1.Signature.fromBytes(value.compact, 'compact').toBytes('der')),
+  }
+}
+
+export function renderSignature(view: SignatureView): SignatureJson {
+  return {
+    id: view.id,
+    request_id: view.requestId,
+    state: view.state,
+    key_id: view.keyId,
+    key_epoch: view.keyEpoch,
+    path: view.path,
+    public_key: view.publicKey,
+    digest: view.digest,
+    signature: view.signature === null ? null : renderSignatureValue(view.signature),
+    engine: view.engine,
+    signers: [...view.signers],
+    timing_ms: { queue: view.timingMs.queue, sign: view.timingMs.sign, total: view.timingMs.total },
+  }
+}
+
+export function renderSet(view: SetView): SetJson {
+  return {
+    id: view.id,
+    roster_hash: view.rosterHash,
+    epoch: view.epoch,
+    threshold: view.threshold,
+    parties: view.parties,
+    quorum: view.quorum,
+    engines: { ...view.engines },
+    signers: view.signers.map((signer) => ({
+      index: signer.index,
+      name: signer.name,
+      state: signer.state,
+      version: signer.version,
+      rtt_ms: signer.rttMs,
+      curve: signer.curve,
+      since: signer.since,
+    })),
+  }
+}

@@ -1,0 +1,48 @@
+import type { SessionReport } from '../../actors/signing-scheduler.ts'
+import type { SignerMonitor } from '../../actors/signer-monitor.ts'
+import type { WorkerPool } from '../../actors/worker-pool.ts'
+import type { Metrics } from '../metrics.ts'
+import type { SignerNames } from './signer-names.ts'
+
+export interface CoordinatorMetrics {
+  readonly session: (report: SessionReport) => void
+}
+
+const BATCH_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256]
+
+/** What a coordinator counts and measures. Label values come from fixed lists. */
+export function coordinatorMetrics(
+  metrics: Metrics,
+  sources: {
+    readonly load: () => { readonly waiting: number; readonly inFlight: number }
+    readonly monitor: SignerMonitor
+    readonly names: SignerNames
+    readonly pool: WorkerPool
+  },
+): CoordinatorMetrics {
+  const sessions = metrics.counter('sessions_total', 'Signing sessions by engine and end', ['engine', 'code'])
+  const items = metrics.counter('signatures_total', 'Items of signing sessions by outcome', ['scheme', 'engine', 'outcome'])
+  const seconds = metrics.histogram('session_seconds', 'Time of a signing session', ['engine'])
+  const sizes = metrics.histogram('session_items', 'Items per signing session', ['engine'], BATCH_BUCKETS)
+  metrics.gauge('mailbox_waiting', 'Requests waiting in mailboxes', [], (g) => g.set(sources.load().waiting))
+  metrics.gauge('sessions_in_flight', 'Signing sessions under way', [], (g) => g.set(sources.load().inFlight))
+  metrics.gauge('signer_up', 'Whether a signer answers', ['signer'], (g) => {
+    for (const s of sources.monitor.states()) g.set({ signer: sources.names.of([s.id])[0] ?? '' }, s.up ? 1 : 0)
+  })
+  metrics.gauge('signer_rtt_seconds', 'Round trip of the last heartbeat', ['signer'], (g) => {
+    for (const s of sources.monitor.states()) g.set({ signer: sources.names.of([s.id])[0] ?? '' }, (s.rttMs ?? 0) / 1000)
+  })
+  metrics.gauge('worker_utilization', 'Share of time the workers are busy', ['worker'], (g) => {
+    for (const [index, use] of sources.pool.utilization().entries()) g.set({ worker: String(index) }, use)
+  })
+  return {
+    session: ({ engine, scheme, requests, ms, end }) => {
+      const size = requests.length
+      sessions.inc({ engine, code: end.type === 'done' ? 'done' : end.code })
+      seconds.observe({ engine }, ms / 1000)
+      sizes.observe({ engine }, size)
+      if (end.type === 'failed') items.inc({ scheme, engine, outcome: 'failed' }, size)
+      else for (const item of end.items) items.inc({ scheme, engine, outcome: item.type })
+    },
+  }
+}

@@ -1,0 +1,123 @@
+import type { SignerMonitor } from '../../actors/signer-monitor.ts'
+import type { SigningScheduler } from '../../actors/signing-scheduler.ts'
+import { toHex } from '../../protocol/engine/bytes.ts'
+import { type Document, parseDocument, SCHEMES } from '../../protocol/request/document.ts'
+import { formatKeyId, parseKeyId } from '../../protocol/request/ids.ts'
+import { formatTime } from '../../protocol/request/time.ts'
+import type { Client, CoordinatorService, SetView, SignedRequest } from '../api/coordinator-service.ts'
+import { ApiProblem } from '../api/problem.ts'
+import type { CoordinatorConfig } from '../config/config.ts'
+import type { CoordinatorStore } from '../store/coordinator-store.ts'
+import { keyView } from './directory.ts'
+import type { KeyService } from './key-service.ts'
+import type { SigningService } from './signing-service.ts'
+
+export interface CoordinatorServiceOptions {
+  readonly config: Pick<CoordinatorConfig, 'roster' | 'signers' | 'defaultThreshold'>
+  readonly keys: KeyService
+  readonly signing: SigningService
+  readonly scheduler: SigningScheduler
+  readonly monitor: SignerMonitor
+  readonly store: CoordinatorStore
+}
+
+/** The coordinator behind its API: form, limits and who may see what; everything else is the signers' decision. */
+export function coordinatorService(o: CoordinatorServiceOptions): CoordinatorService {
+  const { audience, roster } = o.config.roster
+  return {
+    sign: async (request, client, waitMs) => {
+      const document = admitted(request, client, audience)
+      if (document.type !== 'sign.v1') throw new ApiProblem('malformed_request', 'a document of type sign.v1 is expected')
+      return await o.signing.sign(request, document, waitMs)
+    },
+    createKey: async (request, client) => {
+      const document = admitted(request, client, audience)
+      if (document.type !== 'keygen.v1') throw new ApiProblem('malformed_request', 'a document of type keygen.v1 is expected')
+      if (document.parties !== roster.members.length) {
+        throw new ApiProblem('malformed_request', `parties is ${roster.members.length}: all signers of the set`)
+      }
+      return keyView(await o.keys.create(request, document))
+    },
+    getKey: (id, client) => {
+      const keyId = parseKeyId(id)
+      const row = keyId === undefined ? undefined : o.store.getKey(keyId)
+      if (row === undefined || !client.credentials.includes(row.owner)) throw new ApiProblem('key_not_found', 'there is no such key')
+      return keyView(row)
+    },
+    listKeys: ({ limit, cursor, scheme, label }, client) => {
+      const after = cursor === undefined ? undefined : readCursor(cursor)
+      const rows = o.store.listKeys({
+        owners: client.credentials,
+        limit: limit + 1,
+        ...(after !== undefined && { after }),
+        ...(scheme !== undefined && { scheme }),
+        ...(label !== undefined && { label }),
+      })
+      const page = rows.slice(0, limit)
+      const last = page.at(-1)
+      return { keys: page.map(keyView), nextCursor: rows.length > limit && last !== undefined ? writeCursor(last) : null }
+    },
+    getSignature: async (id, client, waitMs) => await o.signing.read(id, (owner) => client.credentials.includes(owner), waitMs),
+    set: () => setView(o),
+    ready: () => SCHEMES.some((scheme) => canSign(o, scheme)),
+  }
+}
+
+/** A client submits requests of its own credentials only; which of them hold is for the signers to say. */
+function admitted(request: SignedRequest, client: Client, audience: string): Document {
+  const [authorization] = request.authorizations
+  if (authorization === undefined || request.authorizations.length !== 1) {
+    throw new ApiProblem('malformed_request', 'exactly one authorization is expected')
+  }
+  if (!client.credentials.includes(authorization.credentialId)) {
+    throw new ApiProblem('authorization_invalid', 'this client does not submit requests of that credential')
+  }
+  const document = parseDocument(request.document)
+  if (document.audience !== audience) throw new ApiProblem('authorization_invalid', 'the request is meant for another set')
+  return document
+}
+
+function canSign(o: CoordinatorServiceOptions, scheme: (typeof SCHEMES)[number]): boolean {
+  const threshold = o.config.defaultThreshold
+  const engine = o.scheduler.engineFor(scheme, threshold)
+  return engine !== null && o.monitor.up().length >= o.scheduler.signersNeeded(engine, threshold)
+}
+
+function setView(o: CoordinatorServiceOptions): SetView {
+  const { roster, audience } = o.config.roster
+  const { defaultThreshold } = o.config
+  const states = new Map(o.monitor.states().map((s) => [s.id, s]))
+  const up = o.monitor.up().length
+  const engines = SCHEMES.map((scheme) => [scheme, canSign(o, scheme) ? o.scheduler.engineFor(scheme, defaultThreshold) : null])
+  return {
+    id: audience,
+    rosterHash: toHex(roster.hash),
+    epoch: roster.version,
+    threshold: defaultThreshold,
+    parties: roster.members.length,
+    signers: o.config.signers.map(({ index, name }) => {
+      const s = states.get(index)
+      return {
+        index,
+        name,
+        state: s?.up === true ? 'up' : s?.status == null ? 'starting' : 'down',
+        version: s?.status?.version ?? null,
+        rttMs: s?.rttMs ?? null,
+        curve: s?.status?.curve ?? null,
+        since: formatTime(s?.since ?? 0),
+      }
+    }),
+    engines: Object.fromEntries(engines),
+    quorum: up === roster.members.length ? 'full' : up >= defaultThreshold ? 'degraded' : 'lost',
+  }
+}
+
+const writeCursor = (row: { readonly createdAt: number; readonly keyId: Uint8Array }): string =>
+  Buffer.from(`${row.createdAt}.${formatKeyId(row.keyId)}`).toString('base64url')
+
+function readCursor(cursor: string): { createdAt: number; keyId: Uint8Array } {
+  const [time = '', id = ''] = Buffer.from(cursor, 'base64url').toString('latin1').split('.')
+  const keyId = parseKeyId(id)
+  if (!/^\d{1,15}$/.test(time) || keyId === undefined) throw new ApiProblem('malformed_request', 'the cursor is not one of ours')
+  return { createdAt: Number(time), keyId }
+}

@@ -1,0 +1,252 @@
+import type { Logger } from 'pino'
+import { MailboxFull } from '../../actors/mailbox.ts'
+import type { SessionItem } from '../../actors/signing-session.ts'
+import { type Signed, SigningFailed, type SigningFailure, type SigningScheduler } from '../../actors/signing-scheduler.ts'
+import { equalBytes, toHex } from '../../protocol/engine/bytes.ts'
+import { CLOCK_SKEW_MS, requestHash } from '../../protocol/request/authorize.ts'
+import { signingInput } from '../../protocol/request/digest.ts'
+import type { SignDocument } from '../../protocol/request/document.ts'
+import { formatKeyId } from '../../protocol/request/ids.ts'
+import { instanceBytes, messageDigest } from '../../protocol/request/instance.ts'
+import type { SignatureView, SignedRequest } from '../api/coordinator-service.ts'
+import { ApiProblem, isProblemCode } from '../api/problem.ts'
+import { signatureIdOf } from '../api/signature-id.ts'
+import type { CoordinatorStore, StoredSignature } from '../store/coordinator-store.ts'
+import type { GroupCommit } from '../store/group-commit.ts'
+import type { KeyDirectory, SigningKey } from './directory.ts'
+import type { SignerNames } from './signer-names.ts'
+import { decodeView, encodeView } from './stored-view.ts'
+
+export interface SigningServiceOptions {
+  readonly scheduler: SigningScheduler
+  readonly directory: KeyDirectory
+  readonly store: CoordinatorStore
+  readonly commits: GroupCommit
+  readonly names: SignerNames
+  readonly now: () => number
+  /** Longest a request is worked on, also when its document lives longer. */
+  readonly timeoutMs: number
+  readonly log: Logger
+}
+
+interface InFlight {
+  readonly requestHash: Uint8Array
+  readonly pending: SignatureView
+  readonly owner: string
+  readonly done: Promise<SignatureView>
+}
+
+const NO_TWEAK = new Uint8Array(32)
+/** A request that failed can be read for a while; 10,000 x some hundred bytes. */
+const MAX_FAILED = 10_000
+
+/**
+ * Signing requests at the coordinator: one outcome per document, however often it is sent (api.md "Signed requests"). Checks form and
+ * routes; whether a request is allowed is every signer's own decision.
+ */
+export class SigningService {
+  readonly #o: SigningServiceOptions
+  /** By request name; bounded by the mailboxes' capacity and the batches under way. */
+  readonly #inFlight = new Map<string, InFlight>()
+  /** Signature id to the request's name in `#inFlight`. */
+  readonly #names = new Map<string, string>()
+  readonly #failed = new Map<string, { readonly owner: string; readonly problem: ApiProblem }>()
+
+  constructor(options: SigningServiceOptions) {
+    this.#o = options
+  }
+
+  get inFlight(): number {
+    return this.#inFlight.size
+  }
+
+  /** @throws ApiProblem. Resolves with state `pending_signing` when not done within `waitMs`. */
+  async sign(request: SignedRequest, document: SignDocument, waitMs: number): Promise<SignatureView> {
+    const arrived = performance.now()
+    const hash = requestHash(request.document)
+    const owner = request.authorizations[0]?.credentialId ?? ''
+    const stored = this.#o.store.signatureByRequestHash(hash) ?? this.#o.store.signatureByRequest(owner, document.requestId)
+    if (stored !== undefined) return this.#outcome(stored, hash)
+    const name = JSON.stringify([owner, document.requestId])
+    const running = this.#inFlight.get(name)
+    if (running !== undefined) {
+      if (!equalBytes(running.requestHash, hash)) throw replayed()
+      return await within(running, waitMs)
+    }
+    const entry = this.#begin(request, document, hash, owner, arrived)
+    this.#inFlight.set(name, entry)
+    this.#names.set(entry.pending.id, name)
+    const forget = (): void => {
+      this.#inFlight.delete(name)
+      this.#names.delete(entry.pending.id)
+    }
+    entry.done.then(forget, (error: unknown) => {
+      if (error instanceof ApiProblem) this.#remember(entry, error)
+      forget()
+    })
+    return await within(entry, waitMs)
+  }
+
+  /** @param allowed whether the caller may see what this credential asked for. */
+  async read(id: string, allowed: (owner: string) => boolean, waitMs: number): Promise<SignatureView> {
+    const running = this.#inFlight.get(this.#names.get(id) ?? '')
+    if (running !== undefined && allowed(running.owner)) return await within(running, waitMs)
+    const stored = this.#o.store.getSignature(id)
+    if (stored !== undefined && allowed(stored.credentialId)) return decodeView(stored.response)
+    const failed = this.#failed.get(id)
+    if (failed !== undefined && allowed(failed.owner)) throw failed.problem
+    throw new ApiProblem('not_found', 'there is no such signature')
+  }
+
+  #outcome(stored: StoredSignature, hash: Uint8Array): SignatureView {
+    if (!equalBytes(stored.requestHash, hash)) throw replayed()
+    return decodeView(stored.response)
+  }
+
+  #begin(request: SignedRequest, document: SignDocument, hash: Uint8Array, owner: string, arrived: number): InFlight {
+    const { directory, scheduler, now, timeoutMs } = this.#o
+    if (document.expiresAt <= now() - CLOCK_SKEW_MS) throw new ApiProblem('request_expired', 'the request has expired')
+    const key = directory.find(document.keyId)
+    if (key === undefined || key.row.owner !== owner) throw new ApiProblem('key_not_found', 'there is no such key')
+    if (key.row.scheme !== document.scheme) throw new ApiProblem('payload_invalid', `the key signs ${key.row.scheme}`)
+    const engine = scheduler.engineFor(document.scheme, key.row.threshold)
+    if (engine === null) {
+      throw new ApiProblem('engine_unavailable', 'with this threshold ECDSA needs an engine that this version does not have')
+    }
+    const item = sessionItem(request, document, key, hash)
+    const deadline = Math.min(now() + timeoutMs, document.expiresAt + CLOCK_SKEW_MS)
+    const pending = { ...baseView(document, key, hash), state: 'pending_signing' as const, engine, signers: [], signature: null, timingMs: NO_TIME }
+    const done = this.#run(item, document, key, hash, owner, deadline, arrived)
+    // Waiters may have left by then; the outcome is kept for whoever asks.
+    done.catch(() => undefined)
+    return { requestHash: hash, pending, owner, done }
+  }
+
+  async #run(
+    item: SessionItem, document: SignDocument, key: SigningKey, hash: Uint8Array, owner: string, deadline: number, arrived: number,
+  ): Promise<SignatureView> {
+    const { scheduler, commits, store, now, log, names } = this.#o
+    let signed: Signed
+    try {
+      signed = await scheduler.sign(item, document.scheme, key.row.threshold, deadline)
+    } catch (error) {
+      throw toApiProblem(error, names)
+    }
+    const round = (ms: number): number => Math.round(ms * 100) / 100
+    const signature =
+      document.scheme === 'ecdsa-secp256k1'
+        ? { scheme: document.scheme, compact: signed.signature, recovery: signed.recovery }
+        : { scheme: document.scheme, compact: signed.signature }
+    const view: SignatureView = {
+      ...baseView(document, key, hash),
+      state: 'signed',
+      signature,
+      engine: signed.engine,
+      signers: signed.signers,
+      timingMs: { queue: round(signed.queueMs), sign: round(signed.signMs), total: round(performance.now() - arrived) },
+    }
+    const row = {
+      id: view.id, requestHash: hash, credentialId: owner, requestId: document.requestId, response: encodeView(view),
+      createdAt: now(), expiresAt: document.expiresAt,
+    }
+    // Durable before answering: the same request has one outcome after any crash (decisions.md 10).
+    const [result] = await commits.commit(() => store.putSignatures([row]))
+    if (result !== undefined && result.type !== 'new') {
+      log.warn({ request: document.requestId, type: result.type }, 'another outcome of this request was stored first')
+      return this.#outcome(result.row, hash)
+    }
+    return view
+  }
+
+  #remember(entry: InFlight, problem: ApiProblem): void {
+    this.#failed.set(entry.pending.id, { owner: entry.owner, problem })
+    if (this.#failed.size > MAX_FAILED) this.#failed.delete(this.#failed.keys().next().value as string)
+  }
+}
+
+const NO_TIME = { queue: 0, sign: 0, total: 0 }
+const replayed = (): ApiProblem => new ApiProblem('request_replayed', 'the request id was used for another document')
+
+/** What every signer will derive too; a signer that derives something else refuses the item. */
+function sessionItem(request: SignedRequest, document: SignDocument, key: SigningKey, hash: Uint8Array): SessionItem {
+  const input = signingInput(document.scheme, document.payload)
+  const [authorization] = request.authorizations
+  return {
+    instance: instanceBytes({
+      keyId: document.keyId,
+      epochId: key.key.epochId,
+      path: document.path,
+      tweak: NO_TWEAK,
+      publicKey: key.key.publicKey,
+      digest: messageDigest(document.scheme, input),
+      requestHash: hash,
+    }),
+    requestId: document.requestId,
+    request: {
+      document: request.document,
+      credentialId: authorization?.credentialId ?? '',
+      alg: authorization?.alg ?? '',
+      signature: authorization?.signature ?? new Uint8Array(0),
+    },
+    input,
+    publicKey: key.key.publicKey,
+    verifyingShares: key.verifyingShares,
+  }
+}
+
+function baseView(document: SignDocument, key: SigningKey, hash: Uint8Array) {
+  const xOnly = document.scheme === 'schnorr-secp256k1'
+  const digest = document.scheme === 'eddsa-ed25519' ? null : `0x${toHex(signingInput(document.scheme, document.payload))}`
+  return {
+    id: signatureIdOf(hash),
+    requestId: document.requestId,
+    keyId: formatKeyId(document.keyId),
+    keyEpoch: key.row.epoch,
+    path: document.path,
+    publicKey: `0x${toHex(xOnly ? key.key.publicKey.slice(1) : key.key.publicKey)}`,
+    digest,
+  }
+}
+
+/** The outcome, or the pending view when it takes longer than `waitMs`. */
+async function within(entry: InFlight, waitMs: number): Promise<SignatureView> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<SignatureView>((resolve) => {
+    timer = setTimeout(() => resolve(entry.pending), waitMs)
+  })
+  try {
+    return await Promise.race([entry.done, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** The one place where a failed session becomes a row of the error table. */
+function toApiProblem(error: unknown, names: SignerNames): ApiProblem {
+  if (error instanceof MailboxFull) return new ApiProblem('overloaded', 'the signing queue is full', { retryAfterMs: 250, outcome: 'none' })
+  if (!(error instanceof SigningFailed)) throw error
+  return failureProblem(error.failure, names)
+}
+
+function failureProblem(failure: SigningFailure, names: SignerNames): ApiProblem {
+  switch (failure.type) {
+    case 'quorum':
+      return new ApiProblem('quorum_unavailable', 'too few signers are reachable', {
+        missing: names.of(failure.missing),
+        retryAfterMs: 1000,
+        outcome: failure.released ? 'unknown' : 'none',
+      })
+    case 'engine':
+      return new ApiProblem('engine_unavailable', 'no engine of this set signs for the key')
+    case 'refused':
+      return new ApiProblem(isProblemCode(failure.refusal) ? failure.refusal : 'policy_denied', 'the signers refused the request', { outcome: 'none' })
+    case 'timeout':
+      return new ApiProblem('signing_timeout', 'the signers did not finish in time', {
+        ...(failure.missing.length > 0 && { missing: names.of(failure.missing) }),
+      })
+    case 'abort':
+      return new ApiProblem('protocol_abort', `the protocol ended with ${failure.code}`, {
+        ...(failure.culprits.length > 0 && { culprits: names.of(failure.culprits) }),
+      })
+  }
+}

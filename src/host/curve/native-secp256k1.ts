@@ -1,0 +1,160 @@
+import { hash } from 'node:crypto'
+import type { Curves } from '../../protocol/curve/curves.ts'
+import type { Group } from '../../protocol/curve/group.ts'
+import { readInteger, requireLength, scalarEncoding, uniformScalar } from '../../protocol/curve/operands.ts'
+import { concat, equalBytes, wipe } from '../../protocol/engine/bytes.ts'
+import type { LibSecp256k1 } from './bindings.ts'
+
+const ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n
+const { requireScalar, ...encoding } = scalarEncoding(ORDER, 'big')
+const { isZero, scalar: scalarOf } = encoding
+const TWO_192 = scalarOf(1n << 192n)
+const GENERATOR = Buffer.from('0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798', 'hex')
+
+const notAPoint = (): RangeError => new RangeError('not a compressed secp256k1 point')
+
+/** libsecp256k1 also reads the 65-byte forms; this project has one encoding per point (attacks.md P-02). */
+function requireCompressed(point: Uint8Array): void {
+  if (point.length !== 33) throw notAPoint()
+}
+
+/**
+ * secp256k1 by libsecp256k1, in place and in constant time for scalars. The library treats a scalar as a private key and refuses zero
+ * operands or results (which ones differs between its versions), so zeros are settled here. Branching on "is it zero" tells
+ * nothing: a sum that starts at zero is public knowledge, and an honest secret is zero with probability 2^-256.
+ */
+export function nativeSecp256k1(lib: LibSecp256k1): Group {
+  const isPoint = (bytes: Uint8Array): boolean => bytes.length === 33 && lib.publicKeyVerify(bytes)
+
+  function addAssign(acc: Uint8Array, b: Uint8Array): Uint8Array {
+    requireScalar(acc)
+    requireScalar(b)
+    if (isZero(acc)) {
+      acc.set(b)
+      return acc
+    }
+    try {
+      return lib.privateKeyTweakAdd(acc, b)
+    } catch (error) {
+      // Only b = -acc gets here. The library has filled acc with zeros, which is the sum; anything else would be a fault of its.
+      if (isZero(acc)) return acc
+      throw error
+    }
+  }
+
+  function mulAssign(acc: Uint8Array, b: Uint8Array): Uint8Array {
+    requireScalar(acc)
+    requireScalar(b)
+    return isZero(acc) || isZero(b) ? acc.fill(0) : lib.privateKeyTweakMul(acc, b)
+  }
+
+  // One buffer for all reductions: no operation waits in the middle of one, and none leaves a secret for the garbage collector.
+  const low = new Uint8Array(32)
+
+  /** hi * 2^192 + lo with both halves below 2^192, hence canonical: no BigInt touches the secret. */
+  function reduceWide(wide: Uint8Array): Uint8Array {
+    requireLength(wide, 48, 'a wide integer')
+    const high = new Uint8Array(32)
+    try {
+      high.set(wide.subarray(0, 24), 8)
+      low.set(wide.subarray(24), 8)
+      return addAssign(mulAssign(high, TWO_192), low)
+    } finally {
+      wipe(low)
+    }
+  }
+
+  return {
+    name: 'secp256k1',
+    pointLength: 33,
+    generator: Uint8Array.from(GENERATOR),
+    ...encoding,
+    isPoint,
+    randomScalar: (rng) => uniformScalar(rng, 48, reduceWide),
+    reduceWide,
+    addAssign,
+    mulAssign,
+    negAssign(acc) {
+      requireScalar(acc)
+      return isZero(acc) ? acc : lib.privateKeyNegate(acc)
+    },
+
+    baseMul(scalar) {
+      requireScalar(scalar)
+      if (isZero(scalar)) throw new RangeError('zero times the generator has no encoding')
+      return lib.publicKeyCreate(scalar)
+    },
+
+    mulPublic(point, scalar) {
+      requireCompressed(point)
+      requireScalar(scalar)
+      if (isZero(scalar)) {
+        if (!isPoint(point)) throw notAPoint()
+        return null
+      }
+      try {
+        return lib.publicKeyTweakMul(point, scalar)
+      } catch {
+        // The scalar is canonical and not zero, and the order is prime: only the point can be at fault.
+        throw notAPoint()
+      }
+    },
+
+    sum(points) {
+      if (points.length === 0) throw new RangeError('a sum needs at least one point')
+      points.forEach(requireCompressed)
+      try {
+        return lib.publicKeyCombine(points)
+      } catch {
+        // One exception stands for "an operand is no point" and for "the sum is the identity": ask again, operand by operand.
+        if (!points.every(isPoint)) throw notAPoint()
+        return null
+      }
+    },
+
+    negate(point) {
+      requireCompressed(point)
+      try {
+        return lib.publicKeyNegate(point)
+      } catch {
+        throw notAPoint()
+      }
+    },
+  }
+}
+
+export const nativeEcdsaVerify =
+  (lib: LibSecp256k1): Curves['ecdsaVerify'] =>
+  (signature, digest, publicKey) => {
+    if (signature.length !== 64 || digest.length !== 32 || publicKey.length !== 33) return false
+    try {
+      return lib.ecdsaVerify(signature, digest, publicKey)
+    } catch {
+      return false
+    }
+  }
+
+const CHALLENGE_TAG = hash('sha256', 'BIP0340/challenge', 'buffer')
+const EVEN = Uint8Array.of(2)
+
+/** BIP-340 "Verification", all of it on public values. */
+export const nativeSchnorrVerify =
+  (group: Group): Curves['schnorrVerify'] =>
+  (signature, message, publicKey) => {
+    if (signature.length !== 64 || publicKey.length !== 32) return false
+    const r = signature.subarray(0, 32)
+    const s = signature.subarray(32)
+    try {
+      // Throws on s >= n as BIP-340 asks, and on s = 0: BIP-340 would let it pass, noble does not, and nobody can make such a
+      // signature without breaking the hash.
+      const sG = group.baseMul(s)
+      const digest = hash('sha256', concat(CHALLENGE_TAG, CHALLENGE_TAG, r, publicKey, message), 'buffer')
+      const minusE = group.negAssign(scalarOf(readInteger(digest, 'big')))
+      const minusEP = group.mulPublic(concat(EVEN, publicKey), minusE)
+      const R = minusEP === null ? sG : group.sum([sG, minusEP])
+      // Even y and x(R) = r; an r >= p equals no encoding.
+      return R !== null && R[0] === 2 && equalBytes(R.subarray(1), r)
+    } catch {
+      return false
+    }
+  }

@@ -1,0 +1,73 @@
+import { z } from '@hono/zod-openapi'
+import { KeyId, Label, MAX_BATCH_ITEMS, MAX_WAIT_MS, RequestId, Scheme } from '../api/schemas.ts'
+
+/** The gateway's plain forms. What a document may say is judged where it is made (src/protocol/request), not here again. */
+
+export const MAX_BODY_BYTES = 256 * 1024
+/** The coordinator takes 8 MiB; its form of the same batch is a third larger (base64url) plus about 1 KiB an item. */
+export const MAX_BATCH_BODY_BYTES = 5 * 1024 * 1024
+
+const hex = z.string().regex(/^0x([0-9a-fA-F]{2})*$/, 'must be 0x and hex digits')
+
+const Payload = z
+  .discriminatedUnion('kind', [
+    z.strictObject({
+      kind: z.literal('message'),
+      bytes: hex.openapi({ description: 'At most 64 KiB' }),
+      hash: z
+        .enum(['keccak256', 'sha256', 'sha256d'])
+        .optional()
+        .openapi({ description: 'How ECDSA and BIP-340 hash the message (BIP-340: sha256); absent for Ed25519' }),
+    }),
+    z.strictObject({
+      kind: z.literal('digest'),
+      digest: hex.openapi({ description: '32 bytes; needs the scope digest; not for Ed25519' }),
+    }),
+  ])
+  .openapi('Payload')
+
+export const SignBody = z
+  .strictObject({
+    key_id: KeyId,
+    path: z.string().max(256).optional().openapi({ description: 'm, or absent: derived keys do not exist yet' }),
+    payload: Payload,
+    request_id: RequestId.optional(),
+    wait_ms: z.int().min(0).max(MAX_WAIT_MS).optional(),
+  })
+  .openapi('SignRequest')
+
+/** Items are judged one by one, so that a bad one costs the others nothing. */
+export const SignBatchBody = z
+  .strictObject({
+    items: z
+      .array(z.unknown())
+      .min(1)
+      .max(MAX_BATCH_ITEMS)
+      .openapi({ type: 'array', items: { $ref: '#/components/schemas/SignRequest' } }),
+  })
+  .openapi('SignBatchRequest', { description: 'The call waits as long as the item that may wait longest.' })
+
+export const KeyBody = z
+  .strictObject({
+    scheme: Scheme,
+    label: Label.optional(),
+    threshold: z.int().min(2).max(16).optional(),
+    parties: z.int().min(2).max(16).optional().openapi({ description: 'All signers of the set, which is also the default' }),
+    request_id: RequestId.optional(),
+  })
+  .openapi('KeyRequest')
+
+export const IdempotencyHeader = z.object({
+  'Idempotency-Key': z
+    .string()
+    .optional()
+    .openapi({ description: 'Another way to give request_id; `req_` in front may be left out' }),
+})
+
+const HEADER = /^"?(?:req_)?([A-Za-z0-9_-]{1,64})"?$/
+
+/** The request id that an Idempotency-Key stands for; undefined for a text that stands for none. */
+export const requestIdOfHeader = (text: string): string | undefined => {
+  const name = HEADER.exec(text)?.[1]
+  return name === undefined ? undefined : `req_${name}`
+}

@@ -1,0 +1,100 @@
+import type { Logger } from 'pino'
+import { WorkerPool } from '../../actors/worker-pool.ts'
+import { wipe } from '../../protocol/engine/bytes.ts'
+import { MAX_FRAME } from '../../protocol/frames/signer-frames.ts'
+import { peerRoutes } from '../../transport/inbound.ts'
+import { serveTls } from '../../transport/tls-server.ts'
+import { clockWatch } from '../clock-watch.ts'
+import type { SignerConfig } from '../config/config.ts'
+import { selectCurves } from '../curve/select-curves.ts'
+import { openDataKey } from '../kms/data-key.ts'
+import { fileKms } from '../kms/file-kms.ts'
+import { createMetrics } from '../metrics.ts'
+import { cryptoClient } from '../signer/crypto-client.ts'
+import { signerMetrics } from '../signer/signer-metrics.ts'
+import { signerHandlers } from '../signer/signer-service.ts'
+import { openSignerStore } from '../store/signer-store.ts'
+import { readTls } from '../tls/tls-files.ts'
+import { VERSION } from '../version.ts'
+import type { CryptoWorkerData } from '../workers/crypto-worker.ts'
+
+const PRUNE_EVERY_MS = 60_000
+/** Unsealed shares held by the crypto worker. */
+const KEY_CACHE = 10_000
+/** Commands waiting for the crypto worker at most; beyond it the coordinator is told to come back. */
+const MAX_PENDING = 512
+
+/** Starts a signer: no user API, connections from its pinned coordinators only. Resolves when it serves. */
+export async function startSigner(config: SignerConfig, log: Logger): Promise<{ url: string; close(): Promise<void> }> {
+  const curves = selectCurves(config.curve)
+  const store = openSignerStore(config.storeFile)
+  const metrics = createMetrics({ role: 'signer', name: config.name })
+  const clock = clockWatch((ms) => log.error({ ms }, 'the clock stepped back: not ready'))
+  const kmsContext = { set: config.roster.audience, signer: String(config.index) }
+  // Opened once here to refuse a store without its key before anything listens; used on the worker only.
+  wipe(await openDataKey(store, fileKms(config.kms.file), kmsContext))
+  const data = (): CryptoWorkerData => ({
+    identityFile: config.identityFile,
+    kmsFile: config.kms.file,
+    kmsContext,
+    wrappedDataKey: store.wrappedDataKey() as Uint8Array,
+    roster: config.roster.roster,
+    audience: config.roster.audience,
+    credentials: config.credentials,
+    curve: config.curve,
+    // A new number for every start of the worker too: its PRSS generations begin anew.
+    boot: store.nextBoot(),
+    keyCacheSize: KEY_CACHE,
+  })
+  const pool = await WorkerPool.start({
+    entry: new URL('../workers/crypto-worker.ts', import.meta.url),
+    count: 1,
+    data: () => ({ value: data() }),
+    maxPending: MAX_PENDING,
+    onLost: (index, error) => log.error({ worker: index, err: error }, 'crypto worker lost; its sessions are gone'),
+    onRestarted: (index) => log.warn({ worker: index }, 'crypto worker serves again'),
+    onUnhealthy: () => {
+      log.fatal('crypto workers keep dying')
+      process.exit(1)
+    },
+  })
+  const handlers = signerHandlers({
+    config,
+    store,
+    crypto: cryptoClient(pool, Date.now),
+    curves,
+    version: VERSION,
+    now: Date.now,
+    ready: clock.steady,
+    log,
+    metrics: signerMetrics(metrics),
+  })
+  const app = peerRoutes({
+    handlers,
+    maxBytes: MAX_FRAME,
+    onError: (error, path) => log.error({ err: error, path }, 'a frame could not be answered'),
+  })
+  app.get('/metrics', async (c) => c.text(await metrics.text(), 200, { 'content-type': metrics.contentType }))
+  const server = await serveTls({
+    fetch: app.fetch,
+    host: config.listen.host,
+    port: config.listen.port,
+    tls: readTls(config.tls),
+    clients: { mode: 'pinned', fingerprints: new Set(config.coordinators) },
+    allowFrom: config.allowFrom,
+    onRefused: (refusal) => log.warn(refusal, 'connection refused'),
+  })
+  const pruning = setInterval(() => store.prune(Date.now()), PRUNE_EVERY_MS)
+  pruning.unref()
+  log.info({ url: server.url, index: config.index, curve: config.curve }, 'signer serves')
+  return {
+    url: server.url,
+    close: async () => {
+      clearInterval(pruning)
+      clock.stop()
+      await server.close()
+      await pool.close()
+      store.database.close()
+    },
+  }
+}

@@ -1,0 +1,17 @@
+import { ANSWER, type Answer, COMMAND, COMMANDS, type Command, type CommandMessage } from '../../actors/crypto-commands.ts'
+import type { WorkerPool } from '../../actors/worker-pool.ts'
+
+/** The crypto worker as the main thread sees it: one command, one answer. */
+export interface CryptoClient {
+  readonly ask: (kind: Command, fields?: Partial<Omit<CommandMessage, 'kind' | 'now'>>) => Promise<Answer>
+}
+
+/** A signer has one crypto worker: PRSS generations, tickets and sessions are that worker's (decisions.md 19). */
+export const CRYPTO_WORKER = 0
+
+export const cryptoClient = (pool: WorkerPool, now: () => number): CryptoClient => ({
+  ask: async (kind, fields = {}) => {
+    const command = { kind: COMMANDS[kind], now: now(), frame: new Uint8Array(0), known: [], keys: [], tickets: 0, ...fields }
+    return ANSWER.decode(await pool.call(CRYPTO_WORKER, COMMAND.encode(command)))
+  },
+})

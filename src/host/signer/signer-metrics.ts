@@ -1,0 +1,28 @@
+import { REPLY_TYPES, type Reply } from '../../protocol/frames/signer-frames.ts'
+import type { Metrics } from '../metrics.ts'
+
+/** What a signer counts. Label values come from fixed lists. */
+export interface SignerMetrics {
+  readonly reply: (reply: Reply) => void
+  readonly judged: (items: number, refusals: readonly string[]) => void
+  readonly stored: (ms: number) => void
+  readonly sessions: (open: number) => void
+}
+
+const TYPE_NAMES = new Map<number, string>(Object.entries(REPLY_TYPES).map(([name, number]) => [number, name]))
+
+export function signerMetrics(metrics: Metrics): SignerMetrics {
+  const replies = metrics.counter('signer_replies_total', 'Replies to the coordinator', ['type', 'code'])
+  const items = metrics.counter('signer_items_total', 'Items of signing batches by verdict', ['verdict'])
+  const ledger = metrics.histogram('signer_ledger_seconds', 'Time of the durable ledger write of one batch')
+  const open = metrics.gauge('signer_sessions_open', 'Open protocol sessions')
+  return {
+    reply: (reply) => replies.inc({ type: TYPE_NAMES.get(reply.type) ?? 'unknown', code: reply.code }),
+    judged: (count, refusals) => {
+      items.inc({ verdict: 'accepted' }, count - refusals.length)
+      for (const refusal of refusals) items.inc({ verdict: refusal })
+    },
+    stored: (ms) => ledger.observe(ms / 1000),
+    sessions: (count) => open.set(count),
+  }
+}

@@ -1,0 +1,221 @@
+import type { Logger } from 'pino'
+import type { Answer } from '../../actors/crypto-commands.ts'
+import type { Curves } from '../../protocol/curve/curves.ts'
+import { equalBytes, toHex } from '../../protocol/engine/bytes.ts'
+import type { Codec } from '../../protocol/engine/codec.ts'
+import {
+  ABORT, CERTIFICATE_REPLY, CERTIFICATE_REQUEST, KEY_STATES, KEYS_REPLY, KEYS_REQUEST, OPEN_KEYGEN, OPEN_SIGNING, REPLY, REPLY_TYPES, ROUND, ROUTES, type Reply,
+  STATUS, STATUS_REQUEST,
+} from '../../protocol/frames/signer-frames.ts'
+import { CERTIFICATE, verifyCertificate } from '../../protocol/keygen/certificate.ts'
+import { PUBLIC_PACKAGE } from '../../protocol/keygen/key-record.ts'
+import { type Scheme } from '../../protocol/request/document.ts'
+import type { SignerConfig } from '../config/config.ts'
+import type { SignerStore, StoredSignerKey } from '../store/signer-store.ts'
+import type { CryptoClient } from './crypto-client.ts'
+import type { SignerMetrics } from './signer-metrics.ts'
+
+export interface SignerServiceOptions {
+  readonly config: Pick<SignerConfig, 'index' | 'roster' | 'credentials' | 'curve'>
+  readonly store: SignerStore
+  readonly crypto: CryptoClient
+  /** For public checks of certificates only. */
+  readonly curves: Curves
+  readonly version: string
+  readonly now: () => number
+  /** false while the host's clock cannot be trusted (decisions.md 11): the signer then takes part in nothing. */
+  readonly ready: () => boolean
+  readonly log: Logger
+  readonly metrics: SignerMetrics
+}
+
+type Handler = (body: Uint8Array) => Promise<Uint8Array>
+
+const NOTHING: Reply = {
+  type: REPLY_TYPES.done, code: '', culprits: [], envelopes: [], tickets: [], exhibits: [], result: new Uint8Array(0),
+}
+const refusal = (code: string, result = NOTHING.result): Reply => ({ ...NOTHING, type: REPLY_TYPES.refused, code, result })
+const failure = (code: string): Reply => ({ ...NOTHING, type: REPLY_TYPES.failed, code })
+
+/** Pending keys named per heartbeat. */
+const MAX_PENDING = 64
+/** Request ids written into one log line. */
+const MAX_LOGGED = 8
+
+/**
+ * The signer's main thread: looks up what the crypto worker needs, lets it decide and compute, and makes durable what must be
+ * durable before the worker's bytes leave. Holds no secret.
+ */
+export function signerHandlers(o: SignerServiceOptions): Readonly<Record<string, Handler>> {
+  return {
+    [ROUTES.status]: (body) => status(o, body),
+    [ROUTES.openSigning]: (body) => guarded(o, () => openSigning(o, body)),
+    [ROUTES.openKeygen]: (body) => guarded(o, () => openKeygen(o, body)),
+    [ROUTES.openPrss]: (body) => guarded(o, async () => release(o, await o.crypto.ask('openPrss', { frame: body }), body)),
+    [ROUTES.round]: (body) => guarded(o, async () => release(o, await o.crypto.ask('round', { frame: body }), body)),
+    [ROUTES.abort]: async (body) => REPLY.encode((await o.crypto.ask('abort', { frame: body })).reply),
+    [ROUTES.certificate]: (body) => certificate(o, body),
+    [ROUTES.keys]: (body) => keys(o, body),
+  }
+}
+
+async function guarded(o: SignerServiceOptions, work: () => Promise<Reply>): Promise<Uint8Array> {
+  if (!o.ready()) return REPLY.encode(refusal('CLOCK'))
+  const reply = await work()
+  o.metrics.reply(reply)
+  return REPLY.encode(reply)
+}
+
+const decoded = <T>(codec: Codec<T>, body: Uint8Array): T | null => {
+  try {
+    return codec.decode(body)
+  } catch {
+    return null
+  }
+}
+
+async function openSigning(o: SignerServiceOptions, body: Uint8Array): Promise<Reply> {
+  const frame = decoded(OPEN_SIGNING, body)
+  if (frame === null) return refusal('MALFORMED')
+  const tenants = new Map(o.config.credentials.map((c) => [c.id, c.tenant]))
+  // Read only, by the ids the frame claims: an item that claims another id than its document is refused by the worker.
+  const known = o.store.lookup(
+    frame.items.map((i) => ({
+      credentialId: i.request.credentialId,
+      tenant: tenants.get(i.request.credentialId) ?? '',
+      requestId: i.requestId,
+    })),
+  )
+  const ids = new Map(frame.items.map((i) => [toHex(i.instance.subarray(0, 32)), i.instance.slice(0, 32)]))
+  const rows = [...ids.values()].flatMap((id) => (id.length === 32 ? (o.store.getKey(id) ?? []) : []))
+  const answer = await o.crypto.ask('openSigning', {
+    frame: body,
+    known,
+    keys: rows.map((r) => ({
+      keyId: r.keyId,
+      active: r.state === 'active' ? 1 : 0,
+      credentialId: r.credentialId,
+      tenant: r.tenant,
+      publicPackage: r.publicPackage,
+      sealedShare: r.sealedShare,
+    })),
+  })
+  o.metrics.judged(frame.items.length, answer.refusals)
+  o.log.info(
+    {
+      session: sessionOf(answer.reply),
+      protocol: frame.setup.protocol,
+      items: frame.items.length,
+      requests: frame.items.slice(0, MAX_LOGGED).map((i) => i.requestId),
+      ...(answer.refusals.length > 0 && { refusals: answer.refusals }),
+    },
+    'signing session',
+  )
+  return release(o, answer, body)
+}
+
+async function openKeygen(o: SignerServiceOptions, body: Uint8Array): Promise<Reply> {
+  const frame = decoded(OPEN_KEYGEN, body)
+  if (frame === null) return refusal('MALFORMED')
+  const { credentialId } = frame.request
+  const tenant = o.config.credentials.find((c) => c.id === credentialId)?.tenant
+  const existing = tenant === undefined ? undefined : o.store.keyByRequest({ credentialId, tenant, requestId: frame.requestId })
+  // One request makes one key, ever: the coordinator finishes the key that is there (decisions.md 3).
+  if (existing !== undefined) return refusal('KEY_EXISTS', existing.keyId)
+  const answer = await o.crypto.ask('openKeygen', { frame: body })
+  o.log.info({ session: sessionOf(answer.reply), request: frame.requestId }, 'key generation session')
+  return release(o, answer, body)
+}
+
+/** Makes the answer's effects durable, then lets its bytes go. Whatever cannot be stored is not sent. */
+async function release(o: SignerServiceOptions, answer: Answer, frame: Uint8Array): Promise<Reply> {
+  const { claims, pending, activate, detail, reply } = answer
+  if (detail !== '') o.log.warn({ code: reply.code, culprits: reply.culprits, detail }, 'session refused or failed')
+  if (claims.length > 0) {
+    const started = performance.now()
+    const firstSentAt = o.now()
+    const verdicts = o.store.claim(claims.map((c) => ({ ...c, firstSentAt })))
+    o.metrics.stored(performance.now() - started)
+    if (verdicts.some((v) => v === 'conflict' || v === 'forgotten')) {
+      o.log.warn({ requests: claims.map((c) => c.requestId).slice(0, MAX_LOGGED) }, 'a request id was used meanwhile; nothing is sent')
+      await end(o, frame)
+      return failure('REQUEST_REPLAYED')
+    }
+  }
+  if (pending !== null) {
+    const stored = o.store.insertPending({ ...pending, scheme: pending.scheme as Scheme, createdAt: o.now() })
+    if (stored !== 'stored' && !equalBytes(stored.existing.keyId, pending.keyId)) {
+      await end(o, frame)
+      return refusal('KEY_EXISTS', stored.existing.keyId)
+    }
+  }
+  if (activate !== null) {
+    o.store.activate(activate.keyId, activate.certificate)
+    o.log.info({ key: toHex(activate.keyId) }, 'key active')
+  }
+  return reply
+}
+
+async function end(o: SignerServiceOptions, frame: Uint8Array): Promise<void> {
+  const round = decoded(ROUND, frame)
+  if (round !== null) await o.crypto.ask('abort', { frame: ABORT.encode({ sessionId: round.sessionId }) })
+}
+
+async function status(o: SignerServiceOptions, body: Uint8Array): Promise<Uint8Array> {
+  const { tickets } = STATUS_REQUEST.decode(body)
+  const answer = await o.crypto.ask('status', { tickets })
+  o.metrics.sessions(answer.sessions)
+  return STATUS.encode({
+    version: o.version,
+    index: o.config.index,
+    rosterHash: o.config.roster.roster.hash,
+    bootNonce: answer.bootNonce,
+    curve: o.config.curve,
+    ready: o.ready() ? 1 : 0,
+    generations: answer.generations,
+    tickets: answer.tickets,
+    pending: o.store.pendingKeys(MAX_PENDING).map((k) => k.keyId),
+  })
+}
+
+/** Decision 3: a signer that missed the certificate gets it later, from whoever has it; it believes the n signatures only. */
+async function certificate(o: SignerServiceOptions, body: Uint8Array): Promise<Uint8Array> {
+  const request = CERTIFICATE_REQUEST.decode(body)
+  const stored = o.store.getKey(request.keyId)
+  if (stored?.state === 'pending' && request.certificate.length > 0 && fits(o, stored, request.certificate)) {
+    o.store.activate(stored.keyId, request.certificate)
+    o.log.info({ key: toHex(stored.keyId) }, 'key active, certificate delivered late')
+  }
+  const key = o.store.getKey(request.keyId)
+  return CERTIFICATE_REPLY.encode({
+    state: key === undefined ? KEY_STATES.unknown : KEY_STATES[key.state],
+    publicPackage: key?.publicPackage ?? NOTHING.result,
+    ownSignature: key?.ownSignature ?? NOTHING.result,
+    certificate: key?.certificate ?? NOTHING.result,
+    credentialId: key?.credentialId ?? '',
+    requestId: key?.requestId ?? '',
+    label: key?.label ?? null,
+    createdAt: key?.createdAt ?? 0,
+  })
+}
+
+function fits(o: SignerServiceOptions, stored: StoredSignerKey, bytes: Uint8Array): boolean {
+  const found = decoded(CERTIFICATE, bytes)
+  return (
+    found !== null &&
+    equalBytes(PUBLIC_PACKAGE.encode(found.key), stored.publicPackage) &&
+    verifyCertificate(found, o.config.roster.roster, o.curves)
+  )
+}
+
+async function keys(o: SignerServiceOptions, body: Uint8Array): Promise<Uint8Array> {
+  const { after, limit } = KEYS_REQUEST.decode(body)
+  const page = o.store.activeKeys(after.length === 32 ? after : null, limit)
+  return KEYS_REPLY.encode({ keyIds: page.map((k) => k.keyId) })
+}
+
+/** Names the session in the log; both sides of an exchange log the same 16 digits. */
+function sessionOf(reply: Reply): string {
+  const first = reply.envelopes[0]
+  return first === undefined ? '' : toHex(first.subarray(8, 16))
+}

@@ -1,0 +1,218 @@
+import { equalBytes } from '../../protocol/engine/bytes.ts'
+import type { PartyId } from '../../protocol/engine/party.ts'
+import type { Scheme } from '../../protocol/request/document.ts'
+import { type Database, openDatabase, type Schema } from './database.ts'
+import { KEY_PAGE_INDEXES, type KeyQuery, keyPager } from './key-page.ts'
+import { expiry } from './retention.ts'
+
+/** One entry of the key directory; all of it is public. Times are milliseconds since the Unix epoch. */
+export interface DirectoryKey {
+  /** 32 bytes. */
+  readonly keyId: Uint8Array
+  readonly scheme: Scheme
+  readonly label: string | null
+  readonly threshold: number
+  readonly parties: number
+  readonly epoch: number
+  readonly publicKey: Uint8Array
+  readonly certificate: Uint8Array
+  /** The credential whose request made the key. */
+  readonly owner: string
+  readonly requestId: string
+  /** 32 bytes. */
+  readonly requestHash: Uint8Array
+  readonly createdAt: number
+}
+
+export interface StoredDirectoryKey extends DirectoryKey {
+  /** `pending` until every signer has acknowledged the certificate. */
+  readonly state: 'pending' | 'active'
+}
+
+/** A finished signature, as it is answered. */
+export interface StoredSignature {
+  /** `sig_` and 32 hex digits. */
+  readonly id: string
+  /** 32 bytes. */
+  readonly requestHash: Uint8Array
+  readonly credentialId: string
+  readonly requestId: string
+  readonly response: Uint8Array
+  readonly createdAt: number
+  readonly expiresAt: number
+}
+
+/** What became of a row: `same` and `conflict` come with the row that was there first, which is the one to answer with. */
+export type Stored<Row> = { readonly type: 'new' } | { readonly type: 'same' | 'conflict'; readonly row: Row }
+
+/** A certificate that some signers have not acknowledged. */
+export interface Delivery {
+  readonly keyId: Uint8Array
+  readonly certificate: Uint8Array
+  /** Ascending. */
+  readonly signers: readonly PartyId[]
+}
+
+/** What a coordinator must not forget. Writes are on the disk when a method returns. Every method throws StoreError. */
+export interface CoordinatorStore {
+  /** For groupCommit and for closing. */
+  readonly database: Database
+
+  /**
+   * Stores a key as PENDING with a delivery to each of `signers`. One request of a credential makes one key: `same` is that
+   * request, `conflict` another document under its id.
+   */
+  putKey(key: DirectoryKey, signers: readonly PartyId[]): Stored<StoredDirectoryKey>
+  /** Stores keys that a signer reported as ACTIVE; known ones stay as they are. @returns how many were unknown */
+  restoreKeys(keys: readonly DirectoryKey[]): number
+  getKey(keyId: Uint8Array): StoredDirectoryKey | undefined
+  /** false for a new or lost directory, which is then rebuilt from the signers. */
+  hasKeys(): boolean
+  keyByRequest(owner: string, requestId: string): StoredDirectoryKey | undefined
+  listKeys(query: KeyQuery): StoredDirectoryKey[]
+
+  /** A signer holds the certificate. The last one makes the key ACTIVE. Idempotent. @returns how many are still missing */
+  acknowledge(keyId: Uint8Array, signer: PartyId): number
+  /** In the order of key ids, keys above `after` only. */
+  undelivered(limit: number, after?: Uint8Array): Delivery[]
+
+  /** Stores finished signatures before they are answered (decisions.md 10), in one transaction. */
+  putSignatures(rows: readonly StoredSignature[]): Stored<StoredSignature>[]
+  getSignature(id: string): StoredSignature | undefined
+  signatureByRequestHash(requestHash: Uint8Array): StoredSignature | undefined
+  signatureByRequest(credentialId: string, requestId: string): StoredSignature | undefined
+  /** Forgets signatures 24 hours after their requests expired. @returns how many; call again while it is `limit` */
+  prune(now: number, limit?: number): number
+}
+
+const SCHEMA: Schema = {
+  applicationId: 0x5172436f,
+  migrations: [
+    `
+    CREATE TABLE keys (
+      key_id BLOB PRIMARY KEY CHECK (length(key_id) = 32),
+      scheme TEXT NOT NULL,
+      label TEXT,
+      state TEXT NOT NULL CHECK (state IN ('pending', 'active')),
+      threshold INTEGER NOT NULL,
+      parties INTEGER NOT NULL,
+      epoch INTEGER NOT NULL,
+      public_key BLOB NOT NULL,
+      certificate BLOB NOT NULL,
+      owner TEXT NOT NULL,
+      request_id TEXT NOT NULL,
+      request_hash BLOB NOT NULL CHECK (length(request_hash) = 32),
+      created_at INTEGER NOT NULL,
+      UNIQUE (owner, request_id)
+    ) STRICT;
+    ${KEY_PAGE_INDEXES}
+
+    CREATE TABLE deliveries (
+      key_id BLOB NOT NULL REFERENCES keys (key_id),
+      signer INTEGER NOT NULL,
+      PRIMARY KEY (key_id, signer)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE signatures (
+      id TEXT PRIMARY KEY,
+      request_hash BLOB NOT NULL UNIQUE CHECK (length(request_hash) = 32),
+      credential_id TEXT NOT NULL,
+      request_id TEXT NOT NULL,
+      response BLOB NOT NULL,
+      created_at INTEGER NOT NULL,
+      expires_at INTEGER NOT NULL,
+      UNIQUE (credential_id, request_id)
+    ) STRICT;
+    CREATE INDEX signatures_expiry ON signatures (expires_at);
+    `,
+  ],
+}
+
+const KEY = `SELECT key_id AS keyId, scheme, label, state, threshold, parties, epoch, public_key AS publicKey, certificate, owner,
+  request_id AS requestId, request_hash AS requestHash, created_at AS createdAt FROM keys`
+const SIGNATURE = `SELECT id, request_hash AS requestHash, credential_id AS credentialId, request_id AS requestId, response,
+  created_at AS createdAt, expires_at AS expiresAt FROM signatures`
+
+/** Opens a coordinator's database, or creates it. @throws StoreError as openDatabase does */
+export function openCoordinatorStore(path: string): CoordinatorStore {
+  const database = openDatabase(path, SCHEMA)
+
+  const insertKey = database.statement(`
+    INSERT INTO keys VALUES (:keyId, :scheme, :label, :state, :threshold, :parties, :epoch, :publicKey, :certificate, :owner,
+      :requestId, :requestHash, :createdAt)`)
+  const keyById = database.statement<StoredDirectoryKey>(`${KEY} WHERE key_id = :keyId`)
+  const anyKey = database.statement<{ readonly one: number }>('SELECT 1 AS one FROM keys LIMIT 1')
+  const keyByRequest = database.statement<StoredDirectoryKey>(`${KEY} WHERE owner = :owner AND request_id = :requestId`)
+  const activate = database.statement(`UPDATE keys SET state = 'active' WHERE key_id = :keyId AND state = 'pending'`)
+  const page = keyPager(database)
+
+  const addDelivery = database.statement('INSERT INTO deliveries VALUES (:keyId, :signer)')
+  const endDelivery = database.statement('DELETE FROM deliveries WHERE key_id = :keyId AND signer = :signer')
+  const signersOf = database.statement<{ readonly signer: PartyId }>(
+    'SELECT signer FROM deliveries WHERE key_id = :keyId ORDER BY signer',
+  )
+  const undelivered = database.statement<{ readonly keyId: Uint8Array; readonly certificate: Uint8Array }>(`
+    SELECT key_id AS keyId, certificate FROM keys
+    WHERE key_id IN (SELECT DISTINCT key_id FROM deliveries WHERE key_id > :after ORDER BY key_id LIMIT :limit)
+    ORDER BY key_id`)
+
+  const insertSignature = database.statement(`
+    INSERT INTO signatures VALUES (:id, :requestHash, :credentialId, :requestId, :response, :createdAt, :expiresAt)`)
+  const signatureById = database.statement<StoredSignature>(`${SIGNATURE} WHERE id = :id`)
+  const signatureByHash = database.statement<StoredSignature>(`${SIGNATURE} WHERE request_hash = :requestHash`)
+  const signatureByRequest = database.statement<StoredSignature>(
+    `${SIGNATURE} WHERE credential_id = :credentialId AND request_id = :requestId`,
+  )
+  const expire = expiry(database, 'signatures')
+
+  const putSignature = (row: StoredSignature): Stored<StoredSignature> => {
+    const { credentialId, requestId, requestHash } = row
+    const first = signatureByRequest.get({ credentialId, requestId }) ?? signatureByHash.get({ requestHash })
+    if (first !== undefined) return { type: equalBytes(first.requestHash, requestHash) ? 'same' : 'conflict', row: first }
+    insertSignature.run(row)
+    return { type: 'new' }
+  }
+
+  return {
+    database,
+
+    putKey: (key, signers) =>
+      database.transaction(() => {
+        const first = keyByRequest.get({ owner: key.owner, requestId: key.requestId })
+        if (first !== undefined) return { type: equalBytes(first.requestHash, key.requestHash) ? 'same' : 'conflict', row: first }
+        insertKey.run({ ...key, state: 'pending' })
+        for (const signer of signers) addDelivery.run({ keyId: key.keyId, signer })
+        return { type: 'new' }
+      }),
+    restoreKeys: (keys) =>
+      database.transaction(() => {
+        const unknown = keys.filter(({ keyId }) => keyById.get({ keyId }) === undefined)
+        for (const key of unknown) insertKey.run({ ...key, state: 'active' })
+        return unknown.length
+      }),
+    hasKeys: () => anyKey.get() !== undefined,
+    getKey: (keyId) => keyById.get({ keyId }),
+    keyByRequest: (owner, requestId) => keyByRequest.get({ owner, requestId }),
+    listKeys: (query) => page(query).flatMap(({ keyId }) => keyById.get({ keyId }) ?? []),
+
+    acknowledge: (keyId, signer) =>
+      database.transaction(() => {
+        const known = endDelivery.run({ keyId, signer }) === 1
+        const missing = signersOf.all({ keyId }).length
+        if (known && missing === 0) activate.run({ keyId })
+        return missing
+      }),
+    undelivered: (limit, after = new Uint8Array(0)) =>
+      undelivered.all({ limit, after }).map(({ keyId, certificate }) => ({
+        keyId,
+        certificate,
+        signers: signersOf.all({ keyId }).map(({ signer }) => signer),
+      })),
+
+    putSignatures: (rows) => database.transaction(() => rows.map(putSignature)),
+    getSignature: (id) => signatureById.get({ id }),
+    signatureByRequestHash: (requestHash) => signatureByHash.get({ requestHash }),
+    signatureByRequest: (credentialId, requestId) => signatureByRequest.get({ credentialId, requestId }),
+    prune: (now, limit) => expire(now, limit).rows,
+  }
+}

@@ -1,0 +1,136 @@
+import { equalBytes } from '../../protocol/engine/bytes.ts'
+import type { Scheme } from '../../protocol/request/document.ts'
+import { type Database, openDatabase, type Schema } from './database.ts'
+import { KEY_PAGE_INDEXES, type KeyQuery, keyPager } from './key-page.ts'
+import { expiry } from './retention.ts'
+
+/** What the gateway signed for a user, kept so that a retry sends the same bytes (decisions.md 10). Times in milliseconds. */
+export interface GatewayRequest {
+  /** The authenticated user, together with its tenant where users of several tenants could share a name. */
+  readonly principal: string
+  /** As the user named it. */
+  readonly requestId: string
+  /** Digest of what the user asked for, 32 bytes: another body under this id is a conflict. */
+  readonly bodyHash: Uint8Array
+  /** The request document, byte for byte. */
+  readonly document: Uint8Array
+  /** The gateway's signature over it, in whatever form the gateway sends it. */
+  readonly authorization: Uint8Array
+  /** The signature that it will bring about, which only this principal may read; null for other requests. */
+  readonly signatureId: string | null
+  readonly createdAt: number
+  readonly expiresAt: number
+}
+
+/** `same`: send these stored bytes again, not new ones. */
+export type Remembered =
+  | { readonly type: 'new' }
+  | { readonly type: 'same'; readonly request: GatewayRequest }
+  | { readonly type: 'conflict' }
+
+/** A key whose certificate the gateway has verified, and the tenant it belongs to. */
+export interface GatewayKey {
+  /** 32 bytes. */
+  readonly keyId: Uint8Array
+  /** The tenant. */
+  readonly owner: string
+  readonly scheme: Scheme
+  readonly label: string | null
+  /** Whatever the gateway needs to answer with and to verify signatures under. */
+  readonly record: Uint8Array
+  readonly createdAt: number
+}
+
+/** What a gateway must not forget. Writes are on the disk when a method returns. Every method throws StoreError. */
+export interface GatewayStore {
+  /** For groupCommit and for closing. */
+  readonly database: Database
+
+  /** Stores requests before they are forwarded, in one transaction. A conflict does not spoil the other rows. */
+  remember(rows: readonly GatewayRequest[]): Remembered[]
+  getRequest(principal: string, requestId: string): GatewayRequest | undefined
+  requestBySignature(signatureId: string): GatewayRequest | undefined
+  /** Forgets requests 24 hours after they expired. @returns how many; call again while it is `limit` */
+  prune(now: number, limit?: number): number
+
+  /** Records whose key it is. A key keeps its first owner: `taken` when that is another. */
+  addKey(key: GatewayKey): 'stored' | 'same' | 'taken'
+  getKey(keyId: Uint8Array): GatewayKey | undefined
+  listKeys(query: KeyQuery): GatewayKey[]
+}
+
+const SCHEMA: Schema = {
+  applicationId: 0x51724761,
+  migrations: [
+    `
+    CREATE TABLE requests (
+      principal TEXT NOT NULL,
+      request_id TEXT NOT NULL,
+      body_hash BLOB NOT NULL CHECK (length(body_hash) = 32),
+      document BLOB NOT NULL,
+      authorization BLOB NOT NULL,
+      signature_id TEXT UNIQUE,
+      created_at INTEGER NOT NULL,
+      expires_at INTEGER NOT NULL,
+      PRIMARY KEY (principal, request_id)
+    ) STRICT;
+    CREATE INDEX requests_expiry ON requests (expires_at);
+
+    CREATE TABLE keys (
+      key_id BLOB PRIMARY KEY CHECK (length(key_id) = 32),
+      owner TEXT NOT NULL,
+      scheme TEXT NOT NULL,
+      label TEXT,
+      record BLOB NOT NULL,
+      created_at INTEGER NOT NULL
+    ) STRICT;
+    ${KEY_PAGE_INDEXES}
+    `,
+  ],
+}
+
+const REQUEST = `SELECT principal, request_id AS requestId, body_hash AS bodyHash, document, authorization,
+  signature_id AS signatureId, created_at AS createdAt, expires_at AS expiresAt FROM requests`
+
+/** Opens a gateway's database, or creates it. @throws StoreError as openDatabase does */
+export function openGatewayStore(path: string): GatewayStore {
+  const database = openDatabase(path, SCHEMA)
+
+  const insertRequest = database.statement(`
+    INSERT INTO requests VALUES (:principal, :requestId, :bodyHash, :document, :authorization, :signatureId, :createdAt, :expiresAt)`)
+  const requestById = database.statement<GatewayRequest>(`${REQUEST} WHERE principal = :principal AND request_id = :requestId`)
+  const requestBySignature = database.statement<GatewayRequest>(`${REQUEST} WHERE signature_id = :signatureId`)
+  const expire = expiry(database, 'requests')
+
+  const insertKey = database.statement('INSERT INTO keys VALUES (:keyId, :owner, :scheme, :label, :record, :createdAt)')
+  const keyById = database.statement<GatewayKey>(`
+    SELECT key_id AS keyId, owner, scheme, label, record, created_at AS createdAt FROM keys WHERE key_id = :keyId`)
+  const page = keyPager(database)
+
+  const rememberOne = (row: GatewayRequest): Remembered => {
+    const request = requestById.get({ principal: row.principal, requestId: row.requestId })
+    if (request !== undefined)
+      return equalBytes(request.bodyHash, row.bodyHash) ? { type: 'same', request } : { type: 'conflict' }
+    insertRequest.run(row)
+    return { type: 'new' }
+  }
+
+  return {
+    database,
+
+    remember: (rows) => database.transaction(() => rows.map(rememberOne)),
+    getRequest: (principal, requestId) => requestById.get({ principal, requestId }),
+    requestBySignature: (signatureId) => requestBySignature.get({ signatureId }),
+    prune: (now, limit) => expire(now, limit).rows,
+
+    addKey: (key) =>
+      database.transaction(() => {
+        const known = keyById.get({ keyId: key.keyId })
+        if (known !== undefined) return known.owner === key.owner ? 'same' : 'taken'
+        insertKey.run(key)
+        return 'stored'
+      }),
+    getKey: (keyId) => keyById.get({ keyId }),
+    listKeys: (query) => page(query).flatMap(({ keyId }) => keyById.get({ keyId }) ?? []),
+  }
+}

@@ -1,0 +1,224 @@
+import { equalBytes } from '../../protocol/engine/bytes.ts'
+import type { Scheme } from '../../protocol/request/document.ts'
+import { type Database, openDatabase, type Schema } from './database.ts'
+import { expiry } from './retention.ts'
+
+/** What a request counts under: the same id of another credential or tenant is another request (decisions.md 9). */
+export interface RequestKey {
+  readonly credentialId: string
+  /** Empty where a credential serves one tenant only. */
+  readonly tenant: string
+  readonly requestId: string
+}
+
+/** One share of one key. Times are milliseconds since the Unix epoch. */
+export interface SignerKey extends RequestKey {
+  /** 32 bytes. */
+  readonly keyId: Uint8Array
+  readonly scheme: Scheme
+  readonly epoch: number
+  readonly threshold: number
+  readonly parties: number
+  /** Of the request that made the key, 32 bytes. */
+  readonly requestHash: Uint8Array
+  readonly label: string | null
+  readonly publicPackage: Uint8Array
+  /** See kms/sealing.ts; the store never sees it open. */
+  readonly sealedShare: Uint8Array
+  /** This signer's signature under the key certificate. */
+  readonly ownSignature: Uint8Array
+  readonly createdAt: number
+}
+
+export type StoredSignerKey = SignerKey &
+  ({ readonly state: 'pending'; readonly certificate: null } | { readonly state: 'active'; readonly certificate: Uint8Array })
+
+export interface LedgerRow extends RequestKey {
+  /** 32 bytes. */
+  readonly requestHash: Uint8Array
+  readonly expiresAt: number
+  readonly firstSentAt: number
+}
+
+/** `forgotten`: it expired so long ago that the ledger no longer knows whether it was used. */
+export type Claim = 'new' | 'same' | 'conflict' | 'forgotten'
+
+/** What a signer must not forget. Writes are on the disk when a method returns. Every method throws StoreError. */
+export interface SignerStore {
+  /** For groupCommit and for closing. */
+  readonly database: Database
+
+  /** Stores a new key as PENDING, before the certificate signature leaves. One request makes one key, ever (decisions.md 3). */
+  insertPending(key: SignerKey): 'stored' | { readonly existing: StoredSignerKey }
+  /** PENDING to ACTIVE. Idempotent: the first certificate stays. `unknown` when there is no such key. */
+  activate(keyId: Uint8Array, certificate: Uint8Array): 'activated' | 'already' | 'unknown'
+  getKey(keyId: Uint8Array): StoredSignerKey | undefined
+  keyByRequest(request: RequestKey): StoredSignerKey | undefined
+  /** Keys that wait for their certificate, in the order of their ids. */
+  pendingKeys(limit: number): StoredSignerKey[]
+  /** Active keys with ids above `after`, in the order of their ids: for rebuilding a coordinator's directory. */
+  activeKeys(after: Uint8Array | null, limit: number): StoredSignerKey[]
+
+  /** The request hash under which each id was used, null where it was not. */
+  lookup(requests: readonly RequestKey[]): (Uint8Array | null)[]
+  /** Marks requests as used, in one transaction, before any share leaves (decisions.md 9). Refused rows do not spoil the others. */
+  claim(rows: readonly LedgerRow[]): Claim[]
+  /** Forgets requests 24 hours after they expired. @returns how many; call again while it is `limit` */
+  prune(now: number, limit?: number): number
+
+  /** 1, 2, 3, .. over the life of the store: no two starts of this signer share a number (decisions.md 18). */
+  nextBoot(): number
+
+  /** The data key as the KMS wrapped it; see kms/data-key.ts. */
+  wrappedDataKey(): Uint8Array | undefined
+  /** Once in the life of a store. @throws StoreError CONSTRAINT the second time */
+  insertWrappedDataKey(wrapped: Uint8Array): void
+  holdsSealedRecords(): boolean
+}
+
+const SCHEMA: Schema = {
+  applicationId: 0x51725369,
+  migrations: [
+    `
+    CREATE TABLE keys (
+      key_id BLOB PRIMARY KEY CHECK (length(key_id) = 32),
+      scheme TEXT NOT NULL,
+      state TEXT NOT NULL CHECK (state IN ('pending', 'active')),
+      epoch INTEGER NOT NULL,
+      threshold INTEGER NOT NULL,
+      parties INTEGER NOT NULL,
+      credential_id TEXT NOT NULL,
+      tenant TEXT NOT NULL,
+      request_id TEXT NOT NULL,
+      request_hash BLOB NOT NULL CHECK (length(request_hash) = 32),
+      label TEXT,
+      public_package BLOB NOT NULL,
+      sealed_share BLOB NOT NULL,
+      own_signature BLOB NOT NULL,
+      certificate BLOB CHECK ((certificate IS NULL) = (state = 'pending')),
+      created_at INTEGER NOT NULL,
+      UNIQUE (credential_id, tenant, request_id)
+    ) STRICT;
+    CREATE INDEX keys_pending ON keys (key_id) WHERE state = 'pending';
+    CREATE INDEX keys_active ON keys (key_id) WHERE state = 'active';
+
+    CREATE TABLE ledger (
+      credential_id TEXT NOT NULL,
+      tenant TEXT NOT NULL,
+      request_id TEXT NOT NULL,
+      request_hash BLOB NOT NULL CHECK (length(request_hash) = 32),
+      expires_at INTEGER NOT NULL,
+      first_sent_at INTEGER NOT NULL,
+      PRIMARY KEY (credential_id, tenant, request_id)
+    ) STRICT;
+    CREATE INDEX ledger_expiry ON ledger (expires_at);
+
+    CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
+    INSERT INTO counters VALUES ('boot', 0), ('ledger_floor', 0);
+
+    CREATE TABLE data_key (id INTEGER PRIMARY KEY CHECK (id = 1), wrapped BLOB NOT NULL) STRICT;
+    `,
+  ],
+}
+
+const KEY = `SELECT key_id AS keyId, scheme, state, epoch, threshold, parties, credential_id AS credentialId, tenant,
+  request_id AS requestId, request_hash AS requestHash, label, public_package AS publicPackage, sealed_share AS sealedShare,
+  own_signature AS ownSignature, certificate, created_at AS createdAt FROM keys`
+const BY_REQUEST = 'WHERE credential_id = :credentialId AND tenant = :tenant AND request_id = :requestId'
+
+/** Only these: a statement refuses names that it does not have. */
+const requestKey = ({ credentialId, tenant, requestId }: RequestKey): RequestKey => ({ credentialId, tenant, requestId })
+
+/** Opens a signer's database, or creates it. @throws StoreError as openDatabase does */
+export function openSignerStore(path: string): SignerStore {
+  const database = openDatabase(path, SCHEMA)
+
+  const insertKey = database.statement(`
+    INSERT INTO keys VALUES (:keyId, :scheme, 'pending', :epoch, :threshold, :parties, :credentialId, :tenant, :requestId,
+      :requestHash, :label, :publicPackage, :sealedShare, :ownSignature, NULL, :createdAt)
+    ON CONFLICT (credential_id, tenant, request_id) DO NOTHING`)
+  const activateKey = database.statement(
+    `UPDATE keys SET state = 'active', certificate = :certificate WHERE key_id = :keyId AND state = 'pending'`,
+  )
+  const keyById = database.statement<StoredSignerKey>(`${KEY} WHERE key_id = :keyId`)
+  const keyByRequest = database.statement<StoredSignerKey>(`${KEY} ${BY_REQUEST}`)
+  const pending = database.statement<StoredSignerKey>(`${KEY} WHERE state = 'pending' ORDER BY key_id LIMIT :limit`)
+  const active = database.statement<StoredSignerKey>(
+    `${KEY} WHERE state = 'active' AND key_id > :after ORDER BY key_id LIMIT :limit`,
+  )
+  const anyKey = database.statement<object>('SELECT 1 FROM keys LIMIT 1')
+
+  const used = database.statement<{ readonly requestHash: Uint8Array }>(
+    `SELECT request_hash AS requestHash FROM ledger ${BY_REQUEST}`,
+  )
+  const use = database.statement(
+    'INSERT INTO ledger VALUES (:credentialId, :tenant, :requestId, :requestHash, :expiresAt, :firstSentAt)',
+  )
+  const expire = expiry(database, 'ledger')
+  const counter = database.statement<{ readonly value: number }>('SELECT value FROM counters WHERE name = :name')
+  const setCounter = database.statement('UPDATE counters SET value = :value WHERE name = :name')
+  const countOf = (name: string): number => {
+    const row = counter.get({ name })
+    if (row === undefined) throw new Error(`no counter ${name}`)
+    return row.value
+  }
+
+  const dataKey = database.statement<{ readonly wrapped: Uint8Array }>('SELECT wrapped FROM data_key')
+  const insertDataKey = database.statement('INSERT INTO data_key VALUES (1, :wrapped)')
+
+  const hashOf = (request: RequestKey): Uint8Array | null => used.get(requestKey(request))?.requestHash ?? null
+
+  return {
+    database,
+
+    insertPending: (key) =>
+      database.transaction(() => {
+        if (insertKey.run(key) === 1) return 'stored'
+        const existing = keyByRequest.get(requestKey(key))
+        if (existing === undefined) throw new Error('an insert met a conflict with nothing')
+        return { existing }
+      }),
+    activate: (keyId, certificate) =>
+      database.transaction(() => {
+        if (activateKey.run({ keyId, certificate }) === 1) return 'activated'
+        return keyById.get({ keyId }) === undefined ? 'unknown' : 'already'
+      }),
+    getKey: (keyId) => keyById.get({ keyId }),
+    keyByRequest: (request) => keyByRequest.get(requestKey(request)),
+    pendingKeys: (limit) => pending.all({ limit }),
+    activeKeys: (after, limit) => active.all({ after: after ?? new Uint8Array(0), limit }),
+
+    lookup: (requests) => requests.map(hashOf),
+    claim: (rows) =>
+      database.transaction(() => {
+        const floor = countOf('ledger_floor')
+        return rows.map((row): Claim => {
+          const hash = hashOf(row)
+          if (hash !== null) return equalBytes(hash, row.requestHash) ? 'same' : 'conflict'
+          // A clock set back must not revive requests that the ledger no longer remembers.
+          if (row.expiresAt < floor) return 'forgotten'
+          use.run(row)
+          return 'new'
+        })
+      }),
+    prune: (now, limit) =>
+      database.transaction(() => {
+        const { rows, until } = expire(now, limit)
+        if (until > countOf('ledger_floor')) setCounter.run({ name: 'ledger_floor', value: until })
+        return rows
+      }),
+
+    nextBoot: () =>
+      database.transaction(() => {
+        const value = countOf('boot') + 1
+        setCounter.run({ name: 'boot', value })
+        return value
+      }),
+
+    wrappedDataKey: () => dataKey.get()?.wrapped,
+    insertWrappedDataKey: (wrapped) => {
+      insertDataKey.run({ wrapped })
+    },
+    holdsSealedRecords: () => anyKey.get() !== undefined,
+  }
+}

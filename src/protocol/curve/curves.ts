@@ -1,0 +1,28 @@
+import type { Group } from './group.ts'
+
+/** The curve and signature primitives that a host injects; chosen once per process and reported in /health. */
+export interface Curves {
+  readonly id: 'native' | 'noble'
+  readonly secp256k1: Group
+  readonly ed25519: Group
+
+  /** ECDSA over secp256k1: 64-byte r || s (low-s required, FIPS 186-5 6.4.2), 32-byte digest, 33-byte key. Never throws. */
+  ecdsaVerify(signature: Uint8Array, digest: Uint8Array, publicKey: Uint8Array): boolean
+  /** BIP-340: 64-byte signature (s = 0 refused), message of any length, 32-byte x-only key. Never throws. */
+  schnorrVerify(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean
+  /** Ed25519, strict: RFC 8032 5.1.7 without cofactor, canonical encodings, key and R not of small order. Never throws. */
+  ed25519Verify(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean
+
+  /** ECDSA over P-256 with SHA-256 of `message` (request credentials): 64-byte r || s, 33-byte key. Never throws. */
+  p256Verify(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean
+
+  /** Public key of a 32-byte Ed25519 seed. *secret* */
+  ed25519PublicKey(seed: Uint8Array): Uint8Array
+  /** Ed25519 signature (64 bytes) under a 32-byte seed, RFC 8032 5.1.6. *secret* */
+  ed25519Sign(message: Uint8Array, seed: Uint8Array): Uint8Array
+
+  /** X25519 public key of a 32-byte secret, RFC 7748. *secret* */
+  x25519PublicKey(secret: Uint8Array): Uint8Array
+  /** X25519 shared value, 32 bytes. *secret* @throws RangeError when it is all zero (low-order public key). */
+  x25519(secret: Uint8Array, publicKey: Uint8Array): Uint8Array
+}

@@ -1,0 +1,51 @@
+import { ed25519, x25519 } from '@noble/curves/ed25519.js'
+import { p256 } from '@noble/curves/nist.js'
+import type { Curves } from './curves.ts'
+import { nobleEd25519, nobleEd25519Verify } from './noble-ed25519.ts'
+import { nobleEcdsaVerify, nobleSchnorrVerify, nobleSecp256k1 } from './noble-secp256k1.ts'
+import { requireLength } from './operands.ts'
+
+/** The back end that runs everywhere, best effort in timing (see this folder's README). */
+export const nobleCurves: Curves = {
+  id: 'noble',
+  secp256k1: nobleSecp256k1,
+  ed25519: nobleEd25519,
+  ecdsaVerify: nobleEcdsaVerify,
+  schnorrVerify: nobleSchnorrVerify,
+  ed25519Verify: nobleEd25519Verify,
+
+  p256Verify(signature, message, publicKey) {
+    if (signature.length !== 64 || publicKey.length !== 33) return false
+    try {
+      // Credentials live in hardware and web APIs that do not normalise s, so high s is valid here (FIPS 186-5).
+      return p256.verify(signature, message, publicKey, { prehash: true, lowS: false, format: 'compact' })
+    } catch {
+      return false
+    }
+  },
+
+  ed25519PublicKey(seed) {
+    requireLength(seed, 32, 'an Ed25519 seed')
+    return ed25519.getPublicKey(seed)
+  },
+
+  ed25519Sign(message, seed) {
+    requireLength(seed, 32, 'an Ed25519 seed')
+    return ed25519.sign(message, seed)
+  },
+
+  x25519PublicKey(secret) {
+    requireLength(secret, 32, 'an X25519 secret')
+    return x25519.getPublicKey(secret)
+  },
+
+  x25519(secret, publicKey) {
+    requireLength(secret, 32, 'an X25519 secret')
+    requireLength(publicKey, 32, 'an X25519 public key')
+    try {
+      return x25519.getSharedSecret(secret, publicKey)
+    } catch {
+      throw new RangeError('the X25519 shared value is zero')
+    }
+  },
+}

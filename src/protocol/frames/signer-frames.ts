@@ -1,0 +1,127 @@
+import { bytes, codec, list, message, optional, struct, text, uint } from '../engine/codec.ts'
+import { MAX_PARTIES } from '../engine/party.ts'
+import { MAX_BATCH } from '../signing/batch.ts'
+import { setupShape } from './setup-frame.ts'
+
+/**
+ * What the coordinator asks of a signer, one frame per signer and round for a whole batch. Nothing in a frame is trusted: each
+ * field is either checked against the user's signed document or is the coordinator's own business (who, when, which session).
+ */
+export const MAX_FRAME = 24 << 20
+const MAX_DOCUMENT = 160 << 10
+/** Base64 and quoting of a 64 KiB message leave an instance far below this. */
+const MAX_INSTANCE = 512
+const MAX_ENVELOPE = (1 << 20) + 1024
+/** Broadcast and direct envelope of every peer. */
+const MAX_ENVELOPES = 2 * MAX_PARTIES
+
+export const TICKET = 16
+export const MAX_TICKETS = 256
+const MAX_KIDS = 20
+
+/** The user's document and authorization, byte for byte as the client signed them. */
+export const requestShape = struct({
+  document: bytes({ max: MAX_DOCUMENT }),
+  credentialId: text(80),
+  alg: text(16),
+  signature: bytes({ max: 96 }),
+})
+
+/** One item of a signing batch. `instance` and `requestId` are claims; the signer derives both from the document and compares. */
+export const signingItemShape = struct({ instance: bytes({ max: MAX_INSTANCE }), requestId: text(80), request: requestShape })
+
+export const OPEN_SIGNING = message(
+  {
+    setup: setupShape,
+    /** hm: digest of the generation's kids; else empty. */
+    generation: bytes({ max: 32 }),
+    /** hm: one ticket per signer in signer order; else empty. */
+    tickets: list(bytes(TICKET), MAX_PARTIES),
+    items: list(signingItemShape, MAX_BATCH),
+  },
+  MAX_FRAME,
+)
+
+export const OPEN_KEYGEN = message({ setup: setupShape, requestId: text(80), request: requestShape }, MAX_FRAME)
+
+export const OPEN_PRSS = message({ setup: setupShape }, 4096)
+
+export const ROUND = message({ sessionId: bytes(32), round: uint(255), envelopes: list(bytes({ max: MAX_ENVELOPE }), MAX_ENVELOPES) }, MAX_FRAME)
+
+export const ABORT = message({ sessionId: bytes(32) }, 64)
+
+/** 0: envelopes follow, more to come; 1: done; 2: the session failed; 3: refused before it began. */
+export const REPLY_TYPES = { sent: 0, done: 1, failed: 2, refused: 3 } as const
+
+export const replyShape = struct({
+    type: uint(3),
+    /** A FaultCode for `failed` and `refused`, else empty. Detail stays in the signer's log. */
+    code: text(40),
+    culprits: list(uint(65535), MAX_PARTIES),
+    envelopes: list(bytes({ max: MAX_ENVELOPE }), MAX_ENVELOPES),
+    /** Fresh hm tickets for later sessions. */
+    tickets: list(bytes(TICKET), MAX_TICKETS),
+    /** Signed broadcasts that settle a disagreement about views. */
+    exhibits: list(bytes({ max: MAX_ENVELOPE }), MAX_PARTIES),
+    /** `done` of a key generation: the certificate. `refused` because the request has a key already: its key id. */
+    result: bytes({ max: 64 << 10 }),
+})
+export const REPLY = codec(replyShape, MAX_FRAME)
+export type Reply = ReturnType<typeof REPLY.decode>
+
+export const STATUS_REQUEST = message({ tickets: uint(MAX_TICKETS) }, 16)
+
+export const STATUS = message(
+  {
+    version: text(40),
+    index: uint(65535),
+    rosterHash: bytes(32),
+    /** Random per process start: tells a restarted signer from one that was merely unreachable. */
+    bootNonce: bytes(32),
+    curve: text(16),
+    ready: uint(1),
+    generations: list(
+      struct({ threshold: uint(MAX_PARTIES), signers: list(uint(65535), MAX_PARTIES), kids: list(bytes(32), MAX_KIDS) }),
+      16,
+    ),
+    tickets: list(bytes(TICKET), MAX_TICKETS),
+    /** Keys whose certificate this signer lacks (decisions.md 3), at most some; asked for again once they are settled. */
+    pending: list(bytes(32), 64),
+  },
+  64 << 10,
+)
+
+/** Completes or asks about one key: with `certificate`, the signer checks it and marks the key active. */
+export const CERTIFICATE_REQUEST = message({ keyId: bytes(32), certificate: bytes({ max: 64 << 10 }) }, 80 << 10)
+
+/** What this signer holds of a key: nothing, its own signature (pending), or the certificate (active). */
+export const CERTIFICATE_REPLY = message(
+  {
+    state: uint(2),
+    publicPackage: bytes({ max: 16 << 10 }),
+    ownSignature: bytes({ max: 64 }),
+    certificate: bytes({ max: 64 << 10 }),
+    credentialId: text(80),
+    requestId: text(80),
+    label: optional(text(64)),
+    createdAt: uint(Number.MAX_SAFE_INTEGER),
+  },
+  128 << 10,
+)
+export const KEY_STATES = { unknown: 0, pending: 1, active: 2 } as const
+
+export const KEYS_REQUEST = message({ after: bytes({ max: 32 }), limit: uint(256) }, 64)
+export const KEYS_REPLY = message({ keyIds: list(bytes(32), 256) }, 16 << 10)
+
+/** Paths of the signer's routes. */
+export const ROUTES = {
+  status: '/signer/v1/status',
+  openSigning: '/signer/v1/sign',
+  openKeygen: '/signer/v1/keygen',
+  openPrss: '/signer/v1/prss',
+  round: '/signer/v1/round',
+  abort: '/signer/v1/abort',
+  certificate: '/signer/v1/certificate',
+  keys: '/signer/v1/keys',
+} as const
+export type Route = keyof typeof ROUTES

@@ -1,0 +1,82 @@
+import { equalBytes, u16 } from '../engine/bytes.ts'
+import { Fault } from '../engine/fault.ts'
+import type { PartyId } from '../engine/party.ts'
+import { TAGS } from '../engine/tags.ts'
+import { TH } from '../engine/transcript.ts'
+import type { Group } from '../curve/group.ts'
+import { type Assembly, type Outcome, presentItems, type PublicItem, readOpening } from '../signing/batch.ts'
+import { ANSWER, openingOf, readCommitments, viewOf } from './sign.ts'
+import { type Commitment, type Context, context, encodeSignature, verifyShare } from './signature-share.ts'
+import type { FrostSuite } from './suite.ts'
+
+const SCALAR = 32
+
+export interface FrostAssembly extends Assembly {
+  readonly suite: FrostSuite
+  readonly suiteNumber: number
+  /** X_j of every signer, per item, from the key's certificate and never from messages (attacks.md F-08). */
+  readonly verifyingShares: readonly ReadonlyMap<PartyId, Uint8Array>[]
+}
+
+/**
+ * aggregate of RFC 9591 5.3 for a batch. A signature leaves only when it verified; otherwise every share of the item is checked and
+ * the senders of wrong ones are named: their commitments were signed and all views compared.
+ * @throws Fault FROST_VIEW when the shares are about different lists, FROST_MALFORMED, FROST_SHARE naming the sender.
+ */
+export function assemble(a: FrostAssembly): readonly Outcome[] {
+  const group = a.suite.group(a.curves)
+  const count = a.items.length
+  const lists = new Map(a.signers.map((id) => [id, readCommitments(group, a.openings.get(id) as Uint8Array, id, count)]))
+  const present = presentItems(lists, count)
+  const ctx = TH(TAGS.frostContext, a.sessionId, u16(a.suiteNumber), ...a.items.map((i) => i.instance))
+  const view = viewOf(ctx, count, present, a.signers, lists)
+  const answers = new Map<PartyId, Uint8Array>()
+  for (const id of a.signers) answers.set(id, readAnswer(a.answers.get(id) as Uint8Array, id, view, present.length))
+
+  return a.items.map((item, b) => {
+    const at = present.indexOf(b)
+    if (at < 0) return { type: 'refused', by: refusalsOf(a, group, b) }
+    const commitments = new Map(a.signers.map((id) => [id, lists.get(id)?.[b] as Commitment]))
+    const c = context(a.suite, group, item.publicKey, commitments, item.input)
+    if (c === null) return { type: 'failed', code: 'FROST_VIEW', culprits: [] }
+    const shares = new Map(a.signers.map((id) => [id, (answers.get(id) as Uint8Array).subarray(at * SCALAR, (at + 1) * SCALAR)]))
+    return finish(a, group, item, b, commitments, shares, c)
+  })
+}
+
+function finish(
+  a: FrostAssembly, group: Group, item: PublicItem, index: number,
+  commitments: ReadonlyMap<PartyId, Commitment>, shares: ReadonlyMap<PartyId, Uint8Array>, c: Context,
+): Outcome {
+  const unreduced = a.signers.filter((id) => !group.isScalar(shares.get(id) as Uint8Array))
+  if (unreduced.length > 0) return { type: 'failed', code: 'FROST_SHARE', culprits: unreduced }
+  const z = new Uint8Array(SCALAR)
+  for (const share of shares.values()) group.addAssign(z, share)
+  const signature = encodeSignature(a.suite, c.R, z)
+  if (a.suite.verify(a.curves, signature, item.input, item.publicKey)) return { type: 'signed', signature }
+  const culprits = a.signers.filter((id) => {
+    const verifyingShare = a.verifyingShares[index]?.get(id) as Uint8Array
+    return !verifyShare(group, id, shares.get(id) as Uint8Array, commitments.get(id) as Commitment, verifyingShare, c)
+  })
+  return culprits.length > 0 ? { type: 'failed', code: 'FROST_SHARE', culprits } : { type: 'failed', code: 'FROST_SIG_INVALID', culprits: [] }
+}
+
+function readAnswer(body: Uint8Array, from: PartyId, view: Uint8Array, present: number): Uint8Array {
+  let answer: { readonly view: Uint8Array; readonly shares: Uint8Array }
+  try {
+    answer = ANSWER.decode(body)
+  } catch {
+    throw new Fault('FROST_MALFORMED', [from])
+  }
+  if (!equalBytes(answer.view, view)) throw new Fault('FROST_VIEW')
+  if (answer.shares.length !== present * SCALAR) throw new Fault('FROST_MALFORMED', [from])
+  return answer.shares
+}
+
+const refusalsOf = (a: FrostAssembly, group: Group, b: number) =>
+  new Map(
+    a.signers.flatMap((id) => {
+      const { refusals } = readOpening(openingOf(group), a.openings.get(id) as Uint8Array, id, a.items.length, 2 * group.pointLength, 'FROST_MALFORMED')
+      return refusals[b] == null ? [] : [[id, refusals[b]] as const]
+    }),
+  )

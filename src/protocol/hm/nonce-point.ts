@@ -1,0 +1,42 @@
+import { invert } from '@noble/curves/abstract/modular.js'
+import type { Group } from '../curve/group.ts'
+import { equalBytes } from '../engine/bytes.ts'
+import type { PartyId } from '../engine/party.ts'
+import { combine, type SetConstants } from './constants.ts'
+
+/** C3: the 2t'+1 points lie on a polynomial of degree t' (honest-majority-ecdsa.md 1.4, 3.2). */
+export function onDegree(group: Group, constants: SetConstants, points: ReadonlyMap<PartyId, Uint8Array>): boolean {
+  return constants.degreeChecks.every(({ left, right: [id, coefficient] }) => {
+    const a = combine(group, points, left)
+    const b = combine(group, points, new Map([[id, coefficient]]))
+    return a !== null && b !== null && equalBytes(a, b)
+  })
+}
+
+export interface NoncePoint {
+  /** R, compressed. */
+  readonly point: Uint8Array
+  /** r = x(R) mod q, a scalar. */
+  readonly r: Uint8Array
+  /** bit 0: y(R) odd; bit 1: x(R) >= q (protocols.md 6.7, TOB-BRON-1). */
+  readonly recovery: number
+}
+
+/** C4: R = R(0) and r; null when either is zero. */
+export function noncePoint(group: Group, constants: SetConstants, points: ReadonlyMap<PartyId, Uint8Array>): NoncePoint | null {
+  const { numerators, denominator } = constants.atZero
+  const multiple = combine(group, points, numerators)
+  if (multiple === null) return null
+  const point = denominator === 1n ? multiple : group.mulPublic(multiple, group.scalar(invert(denominator, group.order)))
+  return point === null ? null : noncePointOf(group, point)
+}
+
+/** r and the recovery id of a known R. */
+export function noncePointOf(group: Group, point: Uint8Array): NoncePoint | null {
+  const x = group.scalar(0)
+  const wide = point.slice(1)
+  const canonical = group.isScalar(wide)
+  x.set(canonical ? wide : group.scalar(BigInt(`0x${[...wide].map((b) => b.toString(16).padStart(2, '0')).join('')}`)))
+  if (group.isZero(x)) return null
+  return { point, r: x, recovery: ((point[0] as number) & 1) | (canonical ? 0 : 2) }
+}

@@ -1,0 +1,52 @@
+import { Hono } from 'hono'
+import { HTTPException } from 'hono/http-exception'
+import { boundedBody } from './bounded-body.ts'
+import { MSGPACK } from './peer.ts'
+import { peerFingerprint } from './tls-server.ts'
+
+/** Octets in, octets out. Whatever it throws becomes a 500 without a body, so peers learn nothing from it. */
+export type PeerHandler = (body: Uint8Array, peer: { readonly fingerprint: string }) => Promise<Uint8Array>
+
+export interface PeerRoutesOptions {
+  /** By path, e.g. `/v1/round`. Only POST exists. */
+  readonly handlers: Readonly<Record<string, PeerHandler>>
+  readonly maxBytes: number
+  /** Requests in hand at most, counted from before their body is read: memory stays under maxConcurrent x maxBytes. */
+  readonly maxConcurrent?: number
+  readonly onError: (error: unknown, path: string) => void
+}
+
+/**
+ * The routes between peers. Answers: 200 msgpack; 403 no client certificate; 404 unknown path; 413 body over `maxBytes`;
+ * 415 not msgpack; 500 the handler threw; 503 `maxConcurrent` reached. All but 200 have an empty body.
+ */
+export function peerRoutes({ handlers, maxBytes, maxConcurrent = 256, onError }: PeerRoutesOptions): Hono {
+  const app = new Hono()
+  app.notFound((c) => c.body(null, 404))
+  app.onError((error, c) => c.body(null, error instanceof HTTPException ? error.status : 500))
+
+  let inHand = 0
+  for (const [path, handler] of Object.entries(handlers)) {
+    app.post(path, async (c) => {
+      // The server already refuses such a connection; if it were ever set up otherwise, nobody gets in as nobody.
+      const fingerprint = peerFingerprint(c)
+      if (fingerprint === null) return c.body(null, 403)
+      if (c.req.header('content-type') !== MSGPACK) return c.body(null, 415)
+      if (inHand >= maxConcurrent) return c.body(null, 503)
+      inHand += 1
+      try {
+        const body = await boundedBody(c, maxBytes)
+        try {
+          const answer = await handler(body, { fingerprint })
+          return c.body(answer as Uint8Array<ArrayBuffer>, 200, { 'content-type': MSGPACK })
+        } catch (error) {
+          onError(error, path)
+          return c.body(null, 500)
+        }
+      } finally {
+        inHand -= 1
+      }
+    })
+  }
+  return app
+}

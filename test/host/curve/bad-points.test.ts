@@ -1,0 +1,165 @@
+import { ED25519_TORSION_SUBGROUP, ed25519 } from '@noble/curves/ed25519.js'
+import { p256 } from '@noble/curves/nist.js'
+import { secp256k1 } from '@noble/curves/secp256k1.js'
+import { describe, expect, it } from 'vitest'
+import type { Group } from '../../../src/protocol/curve/group.ts'
+import { readInteger, writeInteger } from '../../../src/protocol/curve/operands.ts'
+import { concat } from '../../../src/protocol/engine/bytes.ts'
+import { backEnds, groups, native, seededRng } from './back-ends.ts'
+
+/** No operation may take these bytes for a point: alone, and hidden between good points. */
+function expectRefused(group: Group, bytes: Uint8Array, why: string): void {
+  expect(group.isPoint(bytes), why).toBe(false)
+  const attempts = [
+    () => group.mulPublic(bytes, group.scalar(7)),
+    () => group.mulPublic(bytes, group.scalar(0)),
+    () => group.mulPublic(bytes, group.scalar(1)),
+    () => group.sum([bytes]),
+    () => group.sum([group.generator, bytes]),
+    () => group.sum([bytes, bytes, group.generator]),
+    () => group.negate(bytes),
+  ]
+  for (const attempt of attempts) expect(attempt, why).toThrow(RangeError)
+}
+
+const P = secp256k1.Point.Fp.ORDER
+const tagged = (tag: number, x: bigint): Uint8Array => concat(Uint8Array.of(tag), writeInteger(new Uint8Array(32), x, 'big'))
+const onSecp256k1 = (x: bigint): boolean => {
+  const right = (x ** 3n + 7n) % P
+  // Euler's criterion, so that the oracle is not the code under test.
+  let result = 1n
+  for (let base = right, e = (P - 1n) / 2n; e > 0n; e >>= 1n, base = (base * base) % P) if (e & 1n) result = (result * base) % P
+  return result === 1n
+}
+
+describe.each(backEnds)('$id refuses on secp256k1', ({ secp256k1: group }) => {
+  const uncompressed = secp256k1.Point.BASE.toBytes(false)
+
+  it('the identity in every encoding (P-01)', () => {
+    const encodings = [
+      new Uint8Array(0),
+      new Uint8Array(1),
+      new Uint8Array(32),
+      new Uint8Array(33),
+      new Uint8Array(65),
+      tagged(0, 1n),
+      concat(Uint8Array.of(0), uncompressed.subarray(1)),
+      tagged(2, 0n),
+      tagged(3, 0n),
+    ]
+    for (const bytes of encodings) expectRefused(group, bytes, `${bytes.length} bytes, tag ${bytes[0]}`)
+  })
+
+  it('x off the curve and x >= p (P-02)', () => {
+    const offCurve = Array.from({ length: 20 }, (_, i) => BigInt(i)).filter((x) => !onSecp256k1(x))
+    expect(offCurve.length).toBeGreaterThan(4)
+    for (const x of offCurve) for (const tag of [2, 3]) expectRefused(group, tagged(tag, x), `x = ${x}`)
+    // 1 is on the curve, so p + 1 would be a second encoding of the same point.
+    expect(onSecp256k1(1n) && group.isPoint(tagged(2, 1n))).toBe(true)
+    for (const x of [P, P + 1n, P + 2n, 2n ** 256n - 1n]) expectRefused(group, tagged(2, x), `x = p + ${x - P}`)
+  })
+
+  it('every encoding but the compressed one (P-02)', () => {
+    const hybrid = (tag: number): Uint8Array => concat(Uint8Array.of(tag), uncompressed.subarray(1))
+    const x = readInteger(uncompressed.subarray(1, 33), 'big')
+    const wrongY = Uint8Array.from(uncompressed)
+    wrongY[64] = (wrongY[64] as number) ^ 1
+    for (const bytes of [uncompressed, hybrid(6), hybrid(7), wrongY, uncompressed.subarray(1), uncompressed.subarray(1, 33)]) {
+      expectRefused(group, bytes, `${bytes.length} bytes, tag ${bytes[0]}`)
+    }
+    for (const tag of [0, 1, 4, 5, 6, 7, 0x12, 0x82, 0xff]) expectRefused(group, tagged(tag, x), `tag ${tag}`)
+    expectRefused(group, concat(tagged(2, x), new Uint8Array(1)), 'a byte too many')
+    expect(group.isPoint(tagged(2, x))).toBe(true)
+  })
+
+  it('a point of P-256 (P-03), unless its x lies on both curves, which no decoder can see', () => {
+    let seen = 0
+    for (let k = 1n; k <= 12n; k++) {
+      const foreign = p256.Point.BASE.multiply(k).toBytes(true)
+      if (onSecp256k1(readInteger(foreign.subarray(1), 'big'))) continue
+      seen++
+      expectRefused(group, foreign, `P-256 point ${k}`)
+    }
+    expect(seen).toBeGreaterThan(2)
+    expectRefused(group, native.ed25519.generator, 'Ed25519 generator')
+  })
+})
+
+const torsion = ED25519_TORSION_SUBGROUP.map((hex) => ed25519.Point.fromHex(hex))
+const FIELD = ed25519.Point.Fp.ORDER
+const compressed = (y: bigint, sign: 0 | 1): Uint8Array => writeInteger(new Uint8Array(32), y | (BigInt(sign) << 255n), 'little')
+
+describe.each(backEnds)('$id refuses on Ed25519', ({ ed25519: group }) => {
+  it('all eight torsion points, the identity among them (P-01, P-04)', () => {
+    expect(torsion.length).toBe(8)
+    for (const point of torsion) expectRefused(group, point.toBytes(), point.toHex())
+    expectRefused(group, compressed(FIELD - 1n, 0), '(0, -1)')
+  })
+
+  it('points of mixed order (P-04)', () => {
+    for (const point of torsion.filter((T) => !T.is0())) {
+      const mixed = ed25519.Point.BASE.multiply(5n).add(point).toBytes()
+      expectRefused(group, mixed, 'prime order + torsion')
+    }
+    expect(group.isPoint(ed25519.Point.BASE.multiply(5n).toBytes())).toBe(true)
+  })
+
+  it('mixed-order points whose torsion cancels in the sum', () => {
+    const T = torsion.find((point) => !point.is0() && !point.double().is0()) as (typeof torsion)[number]
+    const one = ed25519.Point.BASE.add(T).toBytes()
+    const other = ed25519.Point.BASE.subtract(T).toBytes()
+    expect(() => group.sum([one, other])).toThrow(RangeError)
+  })
+
+  it('y >= p, and x = 0 with a sign (P-04)', () => {
+    for (let y = FIELD; y < 2n ** 255n; y++) {
+      for (const sign of [0, 1] as const) expectRefused(group, compressed(y, sign), `y = p + ${y - FIELD}, sign ${sign}`)
+    }
+    expectRefused(group, compressed(1n, 1), 'negative zero, y = 1')
+    expectRefused(group, compressed(FIELD - 1n, 1), 'negative zero, y = -1')
+    expectRefused(group, new Uint8Array(32).fill(0xff), 'all ones')
+  })
+
+  it('other lengths and another curve (P-02, P-03)', () => {
+    const G = group.generator
+    for (const bytes of [
+      new Uint8Array(0),
+      G.subarray(0, 31),
+      concat(G, new Uint8Array(1)),
+      concat(G, G),
+      native.secp256k1.generator,
+    ]) {
+      expectRefused(group, bytes, `${bytes.length} bytes`)
+    }
+    // (x, y) with y off the curve.
+    expectRefused(group, compressed(2n, 0), 'y = 2')
+  })
+})
+
+describe.each(groups)('$name', ({ name, noble, native }) => {
+  it('both back ends judge random strings alike', () => {
+    const rng = seededRng(`junk/${name}`)
+    let valid = 0
+    for (let i = 0; i < 200; i++) {
+      const bytes = rng(noble.pointLength)
+      if (name === 'secp256k1') bytes[0] = 2 + (i & 1)
+      const verdict = noble.isPoint(bytes)
+      expect(native.isPoint(bytes), `string ${i}`).toBe(verdict)
+      if (verdict) valid++
+    }
+    // About half the x are on secp256k1; half the y on Ed25519 and an eighth of those in the prime-order group.
+    expect(valid).toBeGreaterThan(2)
+    expect(valid).toBeLessThan(140)
+  })
+
+  // Also in the native cache of good points: a near miss of a known point is not known.
+  it('both back ends judge a good point with one bit flipped alike', () => {
+    const good = noble.generator
+    for (const group of [noble, native]) expect(group.isPoint(good)).toBe(true)
+    for (let bit = 0; bit < 8 * good.length; bit += 5) {
+      const flipped = Uint8Array.from(good)
+      flipped[bit >> 3] = (good[bit >> 3] as number) ^ (1 << (bit & 7))
+      expect(native.isPoint(flipped), `bit ${bit}`).toBe(noble.isPoint(flipped))
+    }
+  })
+})

@@ -1,0 +1,99 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { edgeIntegers, groups, outcome, seededRng } from './back-ends.ts'
+
+// Point operations of both back ends, on what they must accept. What they must refuse is in bad-points.test.ts.
+describe.each(groups)('points of $name', ({ noble, native }) => {
+  const both = [noble, native]
+  const { order } = noble
+  const G = noble.generator
+  const rng = seededRng(`points/${noble.name}`)
+  const minusG = noble.baseMul(noble.scalar(-1))
+  const randomPoints = Array.from({ length: 4 }, () => native.baseMul(native.randomScalar(rng)))
+  // a*G through the operation under test is compared with a*G through base multiplication.
+  const times = (k: bigint | number): Uint8Array | null => {
+    const scalar = native.scalar(k)
+    return native.isZero(scalar) ? null : native.baseMul(scalar)
+  }
+
+  it('accepts its own points', () => {
+    for (const group of both) for (const point of [G, minusG, ...randomPoints]) expect(group.isPoint(point)).toBe(true)
+  })
+
+  it('multiplies points by every edge scalar alike, null for zero', () => {
+    for (const value of edgeIntegers(order)) {
+      const [point = G] = randomPoints
+      const scalar = noble.scalar(value)
+      const expected = outcome(() => noble.mulPublic(point, scalar))
+      expect(outcome(() => native.mulPublic(point, scalar))).toEqual(expected)
+      for (const group of both) expect(group.mulPublic(G, scalar), `${value} G`).toEqual(times(value))
+    }
+  })
+
+  it('negates, and twice is nothing', () => {
+    for (const group of both) {
+      expect(group.negate(G)).toEqual(minusG)
+      for (const point of randomPoints) {
+        expect(group.negate(group.negate(point))).toEqual(point)
+        expect(group.negate(point)).toEqual(group.mulPublic(point, group.scalar(-1)))
+      }
+    }
+  })
+
+  // P-07: the exceptional cases of addition formulas.
+  it('adds a point to itself, to its negative, and across the identity', () => {
+    for (const group of both) {
+      for (const P of [G, ...randomPoints]) {
+        const minusP = group.negate(P)
+        const twoP = group.mulPublic(P, group.scalar(2))
+        expect(group.sum([P])).toEqual(P)
+        expect(group.sum([P, P])).toEqual(twoP)
+        expect(group.sum([P, minusP])).toBeNull()
+        expect(group.sum([minusP, P])).toBeNull()
+        expect(group.sum([P, minusP, P])).toEqual(P)
+        expect(group.sum([P, minusP, minusP])).toEqual(minusP)
+        expect(group.sum([P, P, minusP, minusP])).toBeNull()
+        expect(group.sum([P, P, P, minusP])).toEqual(twoP)
+      }
+      expect(() => group.sum([])).toThrow(RangeError)
+    }
+  })
+
+  it('returns fresh buffers and leaves its operands alone', () => {
+    for (const group of both) {
+      const point = Uint8Array.from(G)
+      for (const result of [group.sum([point]), group.negate(point), group.mulPublic(point, group.scalar(1))]) {
+        expect(result).not.toBe(point)
+        result?.fill(0)
+      }
+      expect(point).toEqual(G)
+      expect(group.sum([point])).toEqual(G)
+    }
+  })
+
+  it('is linear on random scalars, in both back ends', () => {
+    // Small factors on purpose: sums then meet equal and opposite points often.
+    const factor = fc.oneof(fc.integer({ min: -3, max: 3 }).map(BigInt), fc.bigInt({ min: 1n, max: order - 1n }))
+    fc.assert(
+      fc.property(fc.array(factor, { minLength: 1, maxLength: 4 }), (factors) => {
+        const points = factors.map(times).filter((point) => point !== null)
+        if (points.length === 0) return
+        const expected = times(factors.reduce((total, k) => total + k))
+        for (const group of both) expect(group.sum(points)).toEqual(expected)
+      }),
+      // Torsion checks make noble's Ed25519 sums nine times as dear.
+      { numRuns: noble.name === 'secp256k1' ? 1_000 : 100 },
+    )
+  })
+
+  it('multiplies random points by random scalars alike', () => {
+    fc.assert(
+      fc.property(fc.bigInt({ min: 1n, max: order - 1n }), fc.bigInt({ min: 0n, max: order - 1n }), (a, b) => {
+        const point = native.baseMul(native.scalar(a))
+        const expected = times(a * b)
+        for (const group of both) expect(group.mulPublic(point, group.scalar(b))).toEqual(expected)
+      }),
+      { numRuns: 30 },
+    )
+  })
+})

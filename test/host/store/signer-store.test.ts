@@ -1,0 +1,179 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type LedgerRow, openSignerStore, type SignerKey, type SignerStore } from '../../../src/host/store/signer-store.ts'
+import { hash, LATER, NOW } from './drivers.ts'
+import { scratch } from './scratch.ts'
+
+const at = scratch()
+let store: SignerStore
+beforeEach(() => {
+  store = openSignerStore(at('signer.db'))
+})
+afterEach(() => store.database.close())
+
+function reopen(): void {
+  store.database.close()
+  store = openSignerStore(at('signer.db'))
+}
+
+const key = (i: number, changes: Partial<SignerKey> = {}): SignerKey => ({
+  keyId: hash(i),
+  scheme: 'ecdsa-secp256k1',
+  epoch: 1,
+  threshold: 2,
+  parties: 3,
+  credentialId: 'cred_a',
+  tenant: '',
+  requestId: `req_${i}`,
+  requestHash: hash(i, 1),
+  label: null,
+  publicPackage: new Uint8Array(150).fill(1),
+  sealedShare: new Uint8Array(93).fill(2),
+  ownSignature: new Uint8Array(64).fill(3),
+  createdAt: NOW,
+  ...changes,
+})
+const CERTIFICATE = new Uint8Array(192).fill(4)
+
+describe('keys', () => {
+  it('are stored as pending and become active once', () => {
+    expect(store.insertPending(key(1, { label: 'hot' }))).toBe('stored')
+    reopen()
+    expect(store.getKey(hash(1))).toEqual({ ...key(1, { label: 'hot' }), state: 'pending', certificate: null })
+    expect(store.pendingKeys(10).map(({ keyId }) => keyId)).toEqual([hash(1)])
+    expect(store.activate(hash(1), CERTIFICATE)).toBe('activated')
+    expect(store.activate(hash(1), new Uint8Array(192))).toBe('already')
+    expect(store.activate(hash(2), CERTIFICATE)).toBe('unknown')
+    reopen()
+    expect(store.getKey(hash(1))).toEqual({ ...key(1, { label: 'hot' }), state: 'active', certificate: CERTIFICATE })
+    expect(store.pendingKeys(10)).toEqual([])
+    expect(store.getKey(hash(2))).toBeUndefined()
+  })
+
+  it('are made once by a request, of one credential and tenant', () => {
+    expect(store.insertPending(key(1))).toBe('stored')
+    expect(store.insertPending(key(2, { requestId: 'req_1' }))).toEqual({
+      existing: { ...key(1), state: 'pending', certificate: null },
+    })
+    store.activate(hash(1), CERTIFICATE)
+    expect(store.insertPending(key(2, { requestId: 'req_1' }))).toMatchObject({ existing: { keyId: hash(1), state: 'active' } })
+    expect(store.getKey(hash(2))).toBeUndefined()
+    expect(store.insertPending(key(2, { requestId: 'req_1', tenant: 'other' }))).toBe('stored')
+    expect(store.insertPending(key(3, { requestId: 'req_1', credentialId: 'cred_b' }))).toBe('stored')
+    expect(store.keyByRequest({ credentialId: 'cred_a', tenant: 'other', requestId: 'req_1' })?.keyId).toEqual(hash(2))
+    expect(store.keyByRequest({ credentialId: 'cred_b', tenant: 'other', requestId: 'req_1' })).toBeUndefined()
+  })
+
+  it('never change hands: an id that is taken is an error of ours', () => {
+    store.insertPending(key(1))
+    expect(() => store.insertPending(key(1, { requestId: 'req_2' }))).toThrow(/^CONSTRAINT/)
+    expect(() => store.insertPending(key(2, { keyId: new Uint8Array(31) }))).toThrow(/^CONSTRAINT/)
+    expect(store.getKey(hash(1))?.requestId).toBe('req_1')
+  })
+
+  it('are listed in pages that leave out nothing and repeat nothing', () => {
+    for (const i of [5, 3, 1, 4, 2, 6]) store.insertPending(key(i))
+    for (const i of [1, 2, 3, 5, 6]) store.activate(hash(i), CERTIFICATE)
+    const pages: Uint8Array[][] = []
+    for (let after: Uint8Array | null = null; ; ) {
+      const page = store.activeKeys(after, 2).map(({ keyId }) => keyId)
+      if (page.length === 0) break
+      pages.push(page)
+      after = page.at(-1) as Uint8Array
+    }
+    expect(pages).toEqual([[hash(1), hash(2)], [hash(3), hash(5)], [hash(6)]])
+    expect(store.pendingKeys(10).map(({ keyId }) => keyId)).toEqual([hash(4)])
+  })
+})
+
+const DAY = 24 * 60 * 60 * 1000
+const row = (i: number, changes: Partial<LedgerRow> = {}): LedgerRow => ({
+  credentialId: 'cred_a',
+  tenant: '',
+  requestId: `req_${i}`,
+  requestHash: hash(i),
+  expiresAt: LATER,
+  firstSentAt: NOW,
+  ...changes,
+})
+
+describe('the ledger', () => {
+  it('knows the bytes that an id was first used with', () => {
+    expect(store.lookup([row(1), row(2)])).toEqual([null, null])
+    expect(store.claim([row(1), row(2)])).toEqual(['new', 'new'])
+    reopen()
+    expect(store.claim([row(3), row(1), row(2, { requestHash: hash(9) })])).toEqual(['new', 'same', 'conflict'])
+    expect(store.lookup([row(1), row(2), row(3), row(4)])).toEqual([hash(1), hash(2), hash(3), null])
+    expect(store.claim([])).toEqual([])
+  })
+
+  it('counts an id for each credential and tenant', () => {
+    const others = [row(1, { credentialId: 'cred_b' }), row(1, { tenant: 'x' })].map((r, i) => ({
+      ...r,
+      requestHash: hash(50 + i),
+    }))
+    expect(store.claim([row(1), ...others])).toEqual(['new', 'new', 'new'])
+    // Separate columns: no two of them run together into one name.
+    expect(store.claim([row(1, { credentialId: 'cred_', tenant: 'a', requestHash: hash(60) })])).toEqual(['new'])
+  })
+
+  it('judges an id that stands twice in one batch', () => {
+    expect(store.claim([row(1), row(1), row(1, { requestHash: hash(2) })])).toEqual(['new', 'same', 'conflict'])
+    expect(store.lookup([row(1)])).toEqual([hash(1)])
+  })
+
+  it('claims nothing of a batch that fails', () => {
+    expect(() => store.claim([row(1), row(2, { requestHash: new Uint8Array(31) })])).toThrow(/^CONSTRAINT/)
+    expect(store.lookup([row(1), row(2)])).toEqual([null, null])
+  })
+
+  it('forgets a request 24 hours after it expired, so many at a time, the oldest first', () => {
+    const rows = Array.from({ length: 10 }, (_, i) => row(i, { expiresAt: NOW + i }))
+    store.claim(rows.toReversed())
+    expect(store.prune(NOW + DAY - 1)).toBe(0)
+    expect(store.prune(NOW + DAY + 4, 3)).toBe(3)
+    expect(store.lookup(rows).map((found) => found === null)).toEqual([true, true, true, ...Array(7).fill(false)])
+    expect([store.prune(NOW + DAY + 4, 3), store.prune(NOW + DAY + 4, 3)]).toEqual([2, 0])
+    expect(store.lookup(rows).filter((found) => found === null).length).toBe(5)
+  })
+
+  it('refuses what it may have forgotten, whatever the clock says', () => {
+    store.claim([row(1, { expiresAt: NOW }), row(2, { expiresAt: NOW + 5 })])
+    store.prune(NOW + DAY)
+    reopen()
+    expect(store.claim([row(1, { expiresAt: NOW })])).toEqual(['forgotten'])
+    expect(store.claim([row(3, { expiresAt: NOW + 1 }), row(2, { expiresAt: NOW + 5 })])).toEqual(['new', 'same'])
+  })
+
+  it('is not shut by one visit of a wrong clock', () => {
+    store.claim([row(1)])
+    expect(store.prune(NOW + 1000 * DAY)).toBe(1)
+    expect(store.claim([row(2, { expiresAt: LATER + 1 })])).toEqual(['new'])
+  })
+})
+
+describe('the boot counter', () => {
+  it('never repeats a number', () => {
+    const boots = [store.nextBoot(), store.nextBoot()]
+    reopen()
+    boots.push(store.nextBoot())
+    expect(boots).toEqual([1, 2, 3])
+  })
+})
+
+describe('the wrapped data key', () => {
+  it('is stored once', () => {
+    expect(store.wrappedDataKey()).toBeUndefined()
+    store.insertWrappedDataKey(Uint8Array.of(1, 2))
+    expect(() => store.insertWrappedDataKey(Uint8Array.of(3))).toThrow(/^CONSTRAINT/)
+    reopen()
+    expect(store.wrappedDataKey()).toEqual(Uint8Array.of(1, 2))
+  })
+
+  it('is needed as soon as there is a key', () => {
+    store.nextBoot()
+    store.claim([row(1)])
+    expect(store.holdsSealedRecords()).toBe(false)
+    store.insertPending(key(1))
+    expect(store.holdsSealedRecords()).toBe(true)
+  })
+})
