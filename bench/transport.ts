@@ -63,6 +63,8 @@ function http2(url: string, setUp: SetUp): { post: Post; close: () => Promise<un
 
 interface Sample {
   readonly rate: number
+  /** Microseconds of this process per post: what stays the same when the machine is busy with other things. */
+  readonly cpu: number
   readonly p50: number
   readonly p99: number
 }
@@ -71,6 +73,7 @@ interface Sample {
 async function round(post: Post, inFlight: number, ms: number): Promise<Sample> {
   const latencies: number[] = []
   const start = performance.now()
+  const cpuBefore = process.cpuUsage()
   const caller = async () => {
     for (let now = performance.now(); now < start + ms; now = performance.now()) {
       if ((await post()).length !== BODY.length) throw new Error('wrong answer')
@@ -78,10 +81,11 @@ async function round(post: Post, inFlight: number, ms: number): Promise<Sample> 
     }
   }
   await Promise.all(Array.from({ length: inFlight }, caller))
+  const { user, system } = process.cpuUsage(cpuBefore)
   const rate = (latencies.length / (performance.now() - start)) * 1000
   latencies.sort((a, b) => a - b)
   const at = (share: number) => latencies[Math.floor(latencies.length * share)] ?? 0
-  return { rate, p50: at(0.5), p99: at(0.99) }
+  return { rate, cpu: (user + system) / latencies.length, p50: at(0.5), p99: at(0.99) }
 }
 
 const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0
@@ -116,6 +120,7 @@ async function main(): Promise<void> {
       transport: name,
       'in flight': inFlight,
       'posts/s': Math.round(median(samples.map((sample) => sample.rate))),
+      'client CPU us/post': Math.round(median(samples.map((sample) => sample.cpu))),
       'p50 ms': Number(median(samples.map((sample) => sample.p50)).toFixed(3)),
       'p99 ms': Number(median(samples.map((sample) => sample.p99)).toFixed(3)),
     })),

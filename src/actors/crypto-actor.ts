@@ -45,6 +45,8 @@ export interface CryptoActorOptions extends Omit<KeyCacheOptions, 'self' | 'curv
   readonly rng: Rng
   /** Times this signer has started, from its store. */
   readonly boot: number
+  /** Whether this signer's operator allows the hm engine. */
+  readonly hm: boolean
   readonly seal: (plain: Uint8Array, keyId: Uint8Array, epoch: number) => Uint8Array
 }
 
@@ -153,6 +155,7 @@ export class CryptoActor {
   }
 
   #hmGeneration(setup: SetupFields, digest: Uint8Array, tickets: readonly Uint8Array[], now: number): Generation {
+    if (!this.#o.hm) throw new SetupError('HM_POLICY', 'this signer does not offer hm')
     if (setup.suite !== 'ecdsa-secp256k1') throw new SetupError('HM_PARAM', 'hm signs ECDSA only')
     if (setup.signers.length !== 2 * setup.threshold - 1) throw new SetupError('HM_PARAM', 'hm needs exactly 2t-1 signers')
     const generation = this.#generations.find(setup.threshold, setup.signers, digest, now)
@@ -207,6 +210,7 @@ export class CryptoActor {
 
   #openPrss({ frame, now }: CommandMessage): Answer {
     const { setup } = decodeFrame(OPEN_PRSS, frame)
+    if (!this.#o.hm) throw new SetupError('HM_POLICY', 'this signer does not offer hm')
     if (setup.protocol !== 'prss' || setup.suite !== 'none') throw new SetupError('SETUP_REFUSED', 'not a PRSS set-up')
     const id = this.#admissible(setup, new Uint8Array(0), now)
     this.#admit(id, setup)

@@ -27,13 +27,13 @@ export interface WorkerReady {
 export type CallOutcome = { readonly bytes: Uint8Array } | { readonly detail: string }
 
 /** Everything the main thread can reach in a worker. */
-export interface Exposed {
+interface Exposed {
   call(bytes: Uint8Array): CallOutcome
   close(): void
 }
 
 /** From here on moving a buffer is cheaper than cloning it (style.md E9). */
-export const TRANSFER_BYTES = 65_536
+const TRANSFER_BYTES = 65_536
 
 const MAX_DETAIL = 2000
 

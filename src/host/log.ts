@@ -1,4 +1,4 @@
-import { type DestinationStream, type Logger, pino } from 'pino'
+import { type Bindings, type DestinationStream, type Logger, pino } from 'pino'
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
@@ -17,16 +17,22 @@ export interface LogOptions {
  * Written synchronously: the last words before a crash are the ones that matter, and a line costs microseconds.
  */
 export function createLogger({ level, role, name, destination }: LogOptions): Logger {
-  return pino(
+  const log = pino(
     {
       level,
       base: { role, name, pid: process.pid },
       timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }), log: scrubFields, bindings: scrubFields },
+      formatters: { level: (label) => ({ level: label }), log: scrubFields },
       serializers: { err: describeError },
     },
     destination ?? pino.destination({ fd: 1, sync: true }),
   )
+  // pino shows the fields of a child to no formatter. Children inherit from their parent, so this holds for theirs too.
+  const { child } = log
+  log.child = function (this: Logger, fields: Bindings, options) {
+    return child.call(this, scrubFields(fields), options)
+  } as Logger['child']
+  return log
 }
 
 /**

@@ -40,9 +40,8 @@ const Engine = z.enum(['hm', 'frost'])
 const MAX_LABEL = 64
 export const Label = z
   .string()
-  .max(MAX_LABEL)
   .refine(printable(MAX_LABEL), 'must be 1 to 64 printable characters')
-  .openapi('Label', { description: '1 to 64 printable characters, NFC' })
+  .openapi('Label', { minLength: 1, maxLength: MAX_LABEL, description: 'Printable characters, NFC' })
 
 export const Key = z
   .strictObject({

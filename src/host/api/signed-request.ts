@@ -46,7 +46,7 @@ export const SignedBatchBody = z
       .array(z.unknown())
       .min(1)
       .max(MAX_BATCH_ITEMS)
-      .openapi({ type: 'array', items: { $ref: '#/components/schemas/SignedRequest' } }),
+      .openapi({ type: 'array', items: { $ref: '#/components/schemas/SignedRequest' }, minItems: 1, maxItems: MAX_BATCH_ITEMS }),
   })
   .openapi('SignedBatch')
 

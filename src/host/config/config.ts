@@ -15,7 +15,7 @@ interface HostConfig {
   /** Read with `readTls` of src/host/tls/tls-files.ts. */
   readonly tls: { readonly keyFile: string; readonly certFile: string }
   readonly roster: RosterFile
-  /** Addresses and networks that may connect; empty: all. */
+  /** Addresses and networks that may connect; nobody else. */
   readonly allowFrom: readonly string[]
   readonly logLevel: LogLevel
   readonly curve: 'native' | 'noble'

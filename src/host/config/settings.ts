@@ -35,7 +35,7 @@ export const HOST = {
   QUORATE_TLS_CERT: withDefault(path, 'tls.crt', 'TLS certificate, PEM, with intermediates if any'),
   QUORATE_ROSTER: withDefault(path, 'roster.json', 'the roster: public keys, fingerprints and addresses of the signers'),
   QUORATE_ROSTER_HASH: required(hash, 'hash of the roster, pinned; a host refuses to start with any other roster'),
-  QUORATE_ALLOW_FROM: withDefault(listOf(network, 256), '', 'who may connect at all, by address; empty: everybody'),
+  QUORATE_ALLOW_FROM: withDefault(listOf(network, 256), '0.0.0.0/0,::/0', 'who may connect at all, by address; the default is everybody'),
   QUORATE_LOG_LEVEL: level,
   QUORATE_CURVE: curve,
 } as const

@@ -91,7 +91,7 @@ function setView(o: CoordinatorServiceOptions): SetView {
   const engines = SCHEMES.map((scheme) => [scheme, canSign(o, scheme) ? o.scheduler.engineFor(scheme, defaultThreshold) : null])
   return {
     id: audience,
-    rosterHash: toHex(roster.hash),
+    rosterHash: `0x${toHex(roster.hash)}`,
     epoch: roster.version,
     threshold: defaultThreshold,
     parties: roster.members.length,

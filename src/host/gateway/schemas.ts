@@ -43,7 +43,7 @@ export const SignBatchBody = z
       .array(z.unknown())
       .min(1)
       .max(MAX_BATCH_ITEMS)
-      .openapi({ type: 'array', items: { $ref: '#/components/schemas/SignRequest' } }),
+      .openapi({ type: 'array', items: { $ref: '#/components/schemas/SignRequest' }, minItems: 1, maxItems: MAX_BATCH_ITEMS }),
   })
   .openapi('SignBatchRequest', { description: 'The call waits as long as the item that may wait longest.' })
 

@@ -53,7 +53,7 @@ const Answer = z.object({
   timing_ms: z.object({ queue: z.number(), sign: z.number(), total: z.number() }),
 })
 
-const BatchAnswer = z.object({ items: z.array(z.object({ signature: z.unknown(), problem: z.unknown() })) })
+const BatchAnswer = z.object({ items: z.array(z.object({ signature: z.unknown().optional(), problem: z.unknown().optional() })) })
 
 const unproven = (why: string): ApiProblem =>
   new ApiProblem('protocol_abort', 'what came back is not a signature under this key', { cause: new Error(why) })

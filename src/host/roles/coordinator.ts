@@ -20,6 +20,7 @@ import { signerNames } from '../coordinator/signer-names.ts'
 import { SigningService } from '../coordinator/signing-service.ts'
 import { selectCurves } from '../curve/select-curves.ts'
 import { createMetrics } from '../metrics.ts'
+import { startPruning } from '../store/housekeeping.ts'
 import { openCoordinatorStore } from '../store/coordinator-store.ts'
 import { groupCommit } from '../store/group-commit.ts'
 import { readTls } from '../tls/tls-files.ts'
@@ -32,7 +33,6 @@ const HEARTBEAT_TIMEOUT_MS = 750
 const EXCHANGE_TIMEOUT_MS = 2_000
 /** Key generation on all n signers with the portable curve code takes seconds. */
 const KEYGEN_EXCHANGE_TIMEOUT_MS = 20_000
-const PRUNE_EVERY_MS = 60_000
 const SIGNER_CONNECTIONS = 8
 
 /** Starts a coordinator: schedules, relays, combines, verifies; holds no secret and has no authority. */
@@ -163,12 +163,14 @@ export async function startCoordinator(config: CoordinatorConfig, log: Logger): 
     allowFrom: config.allowFrom,
     onRefused: (refusal) => log.warn(refusal, 'connection refused'),
   })
-  const pruning = setInterval(() => store.prune(Date.now()), PRUNE_EVERY_MS)
-  pruning.unref()
+  const stopPruning = startPruning(
+    (now) => store.prune(now),
+    (err) => log.error({ err }, 'pruning failed'),
+  )
   return {
     url: server.url,
     close: async () => {
-      clearInterval(pruning)
+      stopPruning()
       await server.close()
       monitor.stop()
       await Promise.all(peers.map(({ client }) => client.close()))

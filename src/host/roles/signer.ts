@@ -13,12 +13,12 @@ import { createMetrics } from '../metrics.ts'
 import { cryptoClient } from '../signer/crypto-client.ts'
 import { signerMetrics } from '../signer/signer-metrics.ts'
 import { signerHandlers } from '../signer/signer-service.ts'
+import { isFatalStoreError, startPruning } from '../store/housekeeping.ts'
 import { openSignerStore } from '../store/signer-store.ts'
 import { readTls } from '../tls/tls-files.ts'
 import { VERSION } from '../version.ts'
 import type { CryptoWorkerData } from '../workers/crypto-worker.ts'
 
-const PRUNE_EVERY_MS = 60_000
 /** Unsealed shares held by the crypto worker. */
 const KEY_CACHE = 10_000
 /** Commands waiting for the crypto worker at most; beyond it the coordinator is told to come back. */
@@ -45,6 +45,7 @@ export async function startSigner(config: SignerConfig, log: Logger): Promise<{ 
     // A new number for every start of the worker too: its PRSS generations begin anew.
     boot: store.nextBoot(),
     keyCacheSize: KEY_CACHE,
+    hm: config.ecdsaEngines.includes('hm'),
   })
   const pool = await WorkerPool.start({
     entry: new URL('../workers/crypto-worker.ts', import.meta.url),
@@ -69,10 +70,16 @@ export async function startSigner(config: SignerConfig, log: Logger): Promise<{ 
     log,
     metrics: signerMetrics(metrics),
   })
+  const failed = (err: unknown, path?: string): void => {
+    log.error({ err, path }, 'a frame could not be answered')
+    if (!isFatalStoreError(err)) return
+    log.fatal('the store is unusable until this host is started again')
+    process.exit(1)
+  }
   const app = peerRoutes({
     handlers,
     maxBytes: MAX_FRAME,
-    onError: (error, path) => log.error({ err: error, path }, 'a frame could not be answered'),
+    onError: failed,
   })
   app.get('/metrics', async (c) => c.text(await metrics.text(), 200, { 'content-type': metrics.contentType }))
   const server = await serveTls({
@@ -84,13 +91,12 @@ export async function startSigner(config: SignerConfig, log: Logger): Promise<{ 
     allowFrom: config.allowFrom,
     onRefused: (refusal) => log.warn(refusal, 'connection refused'),
   })
-  const pruning = setInterval(() => store.prune(Date.now()), PRUNE_EVERY_MS)
-  pruning.unref()
+  const stopPruning = startPruning((now) => store.prune(now), failed)
   log.info({ url: server.url, index: config.index, curve: config.curve }, 'signer serves')
   return {
     url: server.url,
     close: async () => {
-      clearInterval(pruning)
+      stopPruning()
       clock.stop()
       await server.close()
       await pool.close()

@@ -197,9 +197,9 @@ export function openCoordinatorStore(path: string): CoordinatorStore {
 
     acknowledge: (keyId, signer) =>
       database.transaction(() => {
-        const known = endDelivery.run({ keyId, signer }) === 1
+        endDelivery.run({ keyId, signer })
         const missing = signersOf.all({ keyId }).length
-        if (known && missing === 0) activate.run({ keyId })
+        if (missing === 0) activate.run({ keyId })
         return missing
       }),
     undelivered: (limit, after = new Uint8Array(0)) =>

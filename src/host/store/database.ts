@@ -61,8 +61,6 @@ function connect(path: string): DatabaseSync {
   const raw = new DatabaseSync(path, { timeout: LOCK_WAIT_MS, enableForeignKeyConstraints: true })
   try {
     raw.exec(SETTINGS)
-    // Takes the lock now: the pragmas alone take it with the first read.
-    raw.exec('BEGIN EXCLUSIVE; COMMIT')
     if (pragma(raw, 'journal_mode') !== 'wal') throw new StoreError('IO', `${path}: this file system has no write-ahead log`)
     return raw
   } catch (error) {

@@ -100,7 +100,6 @@ const SCHEMA: Schema = {
       UNIQUE (credential_id, tenant, request_id)
     ) STRICT;
     CREATE INDEX keys_pending ON keys (key_id) WHERE state = 'pending';
-    CREATE INDEX keys_active ON keys (key_id) WHERE state = 'active';
 
     CREATE TABLE ledger (
       credential_id TEXT NOT NULL,
@@ -196,7 +195,7 @@ export function openSignerStore(path: string): SignerStore {
           const hash = hashOf(row)
           if (hash !== null) return equalBytes(hash, row.requestHash) ? 'same' : 'conflict'
           // A clock set back must not revive requests that the ledger no longer remembers.
-          if (row.expiresAt < floor) return 'forgotten'
+          if (row.expiresAt <= floor) return 'forgotten'
           use.run(row)
           return 'new'
         })

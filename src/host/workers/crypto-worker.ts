@@ -2,7 +2,7 @@ import { randomFillSync } from 'node:crypto'
 import { CryptoActor } from '../../actors/crypto-actor.ts'
 import { serveActor } from '../../actors/worker-entry.ts'
 import type { Roster } from '../../protocol/channel/roster.ts'
-import { type Credential } from '../../protocol/request/authorize.ts'
+import type { Credential } from '../../protocol/request/authorize.ts'
 import { readIdentityFile } from '../config/identity-file.ts'
 import { selectCurves } from '../curve/select-curves.ts'
 import { fileKms } from '../kms/file-kms.ts'
@@ -21,6 +21,7 @@ export interface CryptoWorkerData {
   readonly curve: 'native' | 'noble'
   readonly boot: number
   readonly keyCacheSize: number
+  readonly hm: boolean
 }
 
 // Identity, data key and shares are read, unwrapped and unsealed on this thread; the main thread never holds them.
@@ -38,6 +39,7 @@ export default serveActor(async (data) => {
     seal: (plain, keyId, epoch) => sealRecord(dataKey, place(keyId, epoch), plain),
     unseal: (sealed, keyId, epoch) => openRecord(dataKey, place(keyId, epoch), sealed),
     capacity: d.keyCacheSize,
+    hm: d.hm,
   })
   return {
     call: (bytes) => actor.call(bytes),

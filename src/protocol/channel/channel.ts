@@ -21,6 +21,8 @@ export interface Channel {
   seal(round: number, exchange: Exchange<unknown>): readonly Accepted[]
   /** Authenticates one envelope of a peer. null: not from that peer, or not for us; such bytes are ignored, never an abort. */
   authenticate(envelope: Envelope): Accepted | null
+  /** Whether others could be convinced that `envelope` is its sender's. If not, nobody is named for it (decisions.md 17). */
+  signed(envelope: Envelope): boolean
   /** Checks views and decrypts once a round is complete. `unusable`: senders whose direct message must be ignored after all. */
   open(round: number, mail: RoundMail): { readonly inbox: ReadonlyMap<PartyId, Incoming>; readonly unusable: readonly PartyId[] }
   transcript(): Uint8Array

@@ -1,15 +1,18 @@
 import { hmac } from '@noble/hashes/hmac.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import type { Curves } from '../curve/curves.ts'
+import { isZero } from '../curve/operands.ts'
 import { equalBytes } from '../engine/bytes.ts'
+import { Fault } from '../engine/fault.ts'
 import { ASSEMBLER, EVERYONE, type PartyId } from '../engine/party.ts'
 import type { Evidence, Exchange, Incoming } from '../engine/round.ts'
 import type { Accepted, Channel, RoundMail } from './channel.ts'
 import { contentDigest, type Envelope, encodeEnvelope, type Header, macInput, noBytes32 } from './envelope.ts'
-import type { Identity } from './roster.ts'
+import { type Identity, memberOf, type Roster } from './roster.ts'
 
 export interface LightChannelOptions {
   readonly identity: Identity
+  readonly roster: Roster
   readonly signers: readonly PartyId[]
   readonly sessionId: Uint8Array
   readonly suite: number
@@ -45,8 +48,15 @@ export class LightChannel implements Channel {
     const key = this.#o.macKeys.get(envelope.sender)
     const mac = envelope.macs.get(this.#o.identity.id)
     if (key === undefined || mac === undefined) return null
+    if (!equalBytes(envelope.prev, noBytes32()) || !equalBytes(envelope.keyCommitment, noBytes32())) return null
+    assertAlive(key)
     const digest = contentDigest(envelope, envelope.body)
     return equalBytes(hmac(sha256, key, macInput(envelope, digest)), mac) ? { envelope, digest } : null
+  }
+
+  signed({ signature, ...rest }: Envelope): boolean {
+    const { roster, curves } = this.#o
+    return curves.ed25519Verify(signature, contentDigest(rest, rest.body), memberOf(roster, rest.sender).signKey)
   }
 
   open(_round: number, mail: RoundMail): { inbox: ReadonlyMap<PartyId, Incoming>; unusable: readonly PartyId[] } {
@@ -69,7 +79,7 @@ export class LightChannel implements Channel {
   }
 
   wipe(): void {
-    // The MAC keys belong to the PRSS generation, which outlives the session.
+    // The MAC keys are the PRSS generation's to wipe.
   }
 
   #sign(round: number, receiver: number, body: Uint8Array): Accepted {
@@ -91,9 +101,17 @@ export class LightChannel implements Channel {
     if (receiver === EVERYONE) {
       for (const id of signers) {
         const key = macKeys.get(id)
-        if (id !== identity.id && key !== undefined) macs.set(id, hmac(sha256, key, macInput({ signature }, digest)))
+        if (id === identity.id) continue
+        if (key === undefined) throw new Error(`no MAC key for ${id}`)
+        assertAlive(key)
+        macs.set(id, hmac(sha256, key, macInput({ signature }, digest)))
       }
     }
     return { envelope: { ...header, body, signature, macs }, digest }
   }
+}
+
+/** The keys are the PRSS generation's, which may end before the session does. A wiped key would let the relay forge. */
+function assertAlive(key: Uint8Array): void {
+  if (isZero(key)) throw new Fault('HM_KID', [], 'the PRSS generation has ended')
 }

@@ -154,7 +154,9 @@ export class Session<Result, Commit = never> {
     const slot = envelope.receiver === EVERYONE ? slots.broadcasts : slots.directs
     const first = slot.get(envelope.sender)
     if (first === undefined) slot.set(envelope.sender, accepted)
-    else if (!equalBytes(first.digest, accepted.digest)) throw new Fault('EQUIVOCATION', [envelope.sender])
+    else if (!equalBytes(first.digest, accepted.digest)) {
+      throw this.#proven(new Fault('EQUIVOCATION', [envelope.sender]), [first, accepted])
+    }
   }
 
   #checkOwnCopy(round: number, receiver: number, bytes: Uint8Array): void {
@@ -179,7 +181,25 @@ export class Session<Result, Commit = never> {
         return
       }
       this.#slots.delete(round)
-      this.#take(this.#runner.resume(inbox))
+      const step = this.#runner.resume(inbox)
+      const envelopes = [...mail.broadcasts.values(), ...mail.directs.values()]
+      this.#take(step.type === 'failed' ? { ...step, fault: this.#proven(step.fault, envelopes) } : step)
     }
+  }
+
+  /** The fault without those culprits who did not sign what convicts them. Light envelopes are checked for that only here. */
+  #proven(fault: Fault, envelopes: readonly Accepted[]): Fault {
+    const unsigned = new Set(
+      envelopes
+        .map((a) => a.envelope)
+        .filter((e) => fault.culprits.includes(e.sender) && !this.#o.channel.signed(e))
+        .map((e) => e.sender),
+    )
+    if (unsigned.size === 0) return fault
+    return new Fault(
+      fault.code,
+      fault.culprits.filter((id) => !unsigned.has(id)),
+      fault.detail,
+    )
   }
 }

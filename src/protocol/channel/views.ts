@@ -3,7 +3,7 @@ import { equalBytes, toHex, u8 } from '../engine/bytes.ts'
 import { EVERYONE, type PartyId } from '../engine/party.ts'
 import { TAGS } from '../engine/tags.ts'
 import { TH } from '../engine/transcript.ts'
-import { contentDigest, decodeEnvelope, type Envelope } from './envelope.ts'
+import { contentDigest, decodeEnvelope, type Envelope, noBytes32 } from './envelope.ts'
 import type { Roster } from './roster.ts'
 
 export interface ViewContext {
@@ -48,6 +48,7 @@ export function settleViews(context: ViewContext, envelopes: Iterable<Uint8Array
 
   // Every author said one thing, so there is one true transcript: walk it and compare what each envelope claims of it.
   const falsePrev = new Set<PartyId>()
+  for (const { envelope } of signed) if (envelope.round === 1 && !equalBytes(envelope.prev, noBytes32())) falsePrev.add(envelope.sender)
   let transcript = context.sessionId
   for (let round = 1; rounds.get(round)?.size === context.signers.length; round++) {
     const senders = [...(rounds.get(round) ?? [])].sort(([a], [b]) => a - b)

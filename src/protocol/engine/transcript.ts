@@ -1,7 +1,7 @@
 import { expand } from '@noble/hashes/hkdf.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { utf8ToBytes } from '@noble/hashes/utils.js'
-import { concat, u32 } from './bytes.ts'
+import { concat, u32, wipe } from './bytes.ts'
 import type { Tag } from './tags.ts'
 
 const TAG_BYTES = new Map<Tag, Uint8Array>()
@@ -30,7 +30,13 @@ export function frame(tag: Tag, ...parts: readonly Uint8Array[]): Uint8Array {
 }
 
 /** The tagged hash of protocols.md 1.2: SHA-256 over the framed parts, 32 bytes. */
-export const TH = (tag: Tag, ...parts: readonly Uint8Array[]): Uint8Array => sha256(frame(tag, ...parts))
+export function TH(tag: Tag, ...parts: readonly Uint8Array[]): Uint8Array {
+  const framed = frame(tag, ...parts)
+  const digest = sha256(framed)
+  // Parts may be secret (keys to be confirmed, nonce randomness): the copy must not outlive the call.
+  wipe(framed)
+  return digest
+}
 
 /** `length` bytes from the tagged hash as HKDF-Expand-SHA256 key (RFC 5869 2.3): the suite's XOF, at most 8,160 bytes. */
 export const XOF = (length: number, tag: Tag, ...parts: readonly Uint8Array[]): Uint8Array =>

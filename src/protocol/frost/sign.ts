@@ -1,20 +1,42 @@
-import { concat, type Rng, u16, u32, wipe } from '../engine/bytes.ts'
+import type { Group } from '../curve/group.ts'
+import { concat, equalBytes, type Rng, u16, u32, wipe } from '../engine/bytes.ts'
 import { bytes, message } from '../engine/codec.ts'
 import { Fault, SetupError } from '../engine/fault.ts'
 import type { PartyId } from '../engine/party.ts'
 import { broadcastOf, type Env, peersOf } from '../engine/round.ts'
 import { TAGS } from '../engine/tags.ts'
 import { TH } from '../engine/transcript.ts'
-import type { Group } from '../curve/group.ts'
 import {
-  bitmap, instanceOf, MAX_BATCH, openingCodec, presentItems, readOpening, type SignerItem, type SigningScript, statusOf,
+  bitmap,
+  instanceOf,
+  MAX_BATCH,
+  type OpeningFormat,
+  openingFormat,
+  presentItems,
+  type SignerItem,
+  type SigningScript,
 } from '../signing/batch.ts'
 import { type Commitment, commitmentOf, context, drawNonces, type Nonces, signShare } from './signature-share.ts'
 import type { FrostSuite } from './suite.ts'
 
 const SCALAR = 32
 
-export const openingOf = (group: Group) => openingCodec(2 * group.pointLength)
+/**
+ * One signer's commitments: canonical points of the prime-order group, none the identity (P-04). D = E comes from no honest
+ * signer and is refused (F-05); like any malformed commitment it costs the session its nonces.
+ */
+export const openingOf = (group: Group): OpeningFormat<Commitment> =>
+  openingFormat(
+    2 * group.pointLength,
+    (bytes) => {
+      const commitment = { hiding: bytes.slice(0, group.pointLength), binding: bytes.slice(group.pointLength) }
+      if (!group.isPoint(commitment.hiding) || !group.isPoint(commitment.binding)) throw new RangeError('not a point')
+      if (equalBytes(commitment.hiding, commitment.binding)) throw new RangeError('one point twice')
+      return commitment
+    },
+    'FROST_MALFORMED',
+  )
+
 export const ANSWER = message({ view: bytes(32), shares: bytes({ max: MAX_BATCH * SCALAR }) }, MAX_BATCH * SCALAR + 64)
 
 export interface FrostParams {
@@ -35,21 +57,22 @@ export function* sign(env: Env, params: FrostParams): SigningScript {
   if (parties.length !== threshold) throw new SetupError('SETUP_REFUSED', 'FROST runs with exactly t signers')
   if (items.length < 1 || items.length > MAX_BATCH) throw new SetupError('SETUP_REFUSED', `1..${MAX_BATCH} items`)
   const ctx = TH(TAGS.frostContext, sessionId, u16(params.suiteNumber), ...items.map(instanceOf))
+  const openings = openingOf(group)
   const nonces: (Nonces | null)[] = []
   try {
     for (const [b, item] of items.entries()) {
       nonces.push('refusal' in item ? null : drawNonces(suite, group, item.share, hedged(env.rng, ctx, b)))
     }
     const own = nonces.map((n) => (n === null ? null : commitmentOf(group, n)))
-    const opening = openingOf(group).encode({
-      status: statusOf(items),
-      points: concat(...own.flatMap((c) => (c === null ? [] : [c.hiding, c.binding]))),
-    })
+    const opening = openings.encode(
+      items,
+      own.flatMap((c) => (c === null ? [] : [c.hiding, c.binding])),
+    )
     const inbox = yield { name: 'frost/commit', broadcast: opening, from: peersOf(env) }
 
     // The list holds our own commitment from this frame and one per peer of the session; order and membership are by construction.
     const lists = new Map<PartyId, readonly (Commitment | null)[]>()
-    for (const id of parties) lists.set(id, id === self ? own : readCommitments(group, broadcastOf(inbox, id), id, items.length))
+    for (const id of parties) lists.set(id, id === self ? own : openings.read(broadcastOf(inbox, id), id, items.length).points)
     const present = presentItems(lists, items.length)
     const view = viewOf(ctx, items.length, present, parties, lists)
     const shares = present.map((b) => {
@@ -85,29 +108,25 @@ const hedged = (rng: Rng, ctx: Uint8Array, index: number): Rng => {
   }
 }
 
-/** One signer's commitments: canonical points of the prime-order group, none the identity. */
-export function readCommitments(group: Group, body: Uint8Array, from: PartyId, count: number): readonly (Commitment | null)[] {
-  const width = group.pointLength
-  const { points } = readOpening(openingOf(group), body, from, count, 2 * width, 'FROST_MALFORMED')
-  return points.map((p) => {
-    if (p === null) return null
-    const commitment = { hiding: p.slice(0, width), binding: p.slice(width) }
-    if (!group.isPoint(commitment.hiding) || !group.isPoint(commitment.binding)) {
-      throw new Fault('FROST_MALFORMED', [from], 'not a point of the prime-order group')
-    }
-    return commitment
-  })
-}
-
 /** Digest of everything the share depends on; compared by the assembler before anybody is named. */
 export const viewOf = (
-  ctx: Uint8Array, count: number, present: readonly number[], parties: readonly PartyId[],
+  ctx: Uint8Array,
+  count: number,
+  present: readonly number[],
+  parties: readonly PartyId[],
   lists: ReadonlyMap<PartyId, readonly (Commitment | null)[]>,
 ): Uint8Array =>
   TH(
-    TAGS.frostView, ctx, bitmap(present, count),
-    ...parties.map((id) => concat(u16(id), ...present.flatMap((b) => {
-      const c = lists.get(id)?.[b] as Commitment
-      return [c.hiding, c.binding]
-    }))),
+    TAGS.frostView,
+    ctx,
+    bitmap(present, count),
+    ...parties.map((id) =>
+      concat(
+        u16(id),
+        ...present.flatMap((b) => {
+          const c = lists.get(id)?.[b] as Commitment
+          return [c.hiding, c.binding]
+        }),
+      ),
+    ),
   )

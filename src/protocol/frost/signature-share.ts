@@ -1,7 +1,7 @@
-import { invert } from '@noble/curves/abstract/modular.js'
 import type { Group } from '../curve/group.ts'
 import { concat, equalBytes, type Rng, wipe } from '../engine/bytes.ts'
 import type { PartyId } from '../engine/party.ts'
+import { lagrangeCoefficients } from '../sharing/polynomial.ts'
 import type { FrostSuite } from './suite.ts'
 
 /** One-time nonces (d, e) of one signer for one message; wiped after the share is made. */
@@ -56,29 +56,22 @@ const isOdd = (point: Uint8Array): boolean => point[0] === 3
 
 const evenY = (point: Uint8Array): Uint8Array => concat(Uint8Array.of(2), point.subarray(1))
 
-/** Lagrange coefficient of `id` at 0 over `ids`, RFC 9591 4.2. */
-export function lagrange(group: Group, ids: readonly PartyId[], id: PartyId): Uint8Array {
-  let numerator = 1n
-  let denominator = 1n
-  for (const j of ids) {
-    if (j === id) continue
-    numerator *= BigInt(j)
-    denominator *= BigInt(j - id)
-  }
-  const q = group.order
-  return group.scalar(numerator * invert(((denominator % q) + q) % q, q))
-}
-
 /**
  * Binding factors (4.4), group commitment (4.5) and challenge (4.6). `commitments` is ascending by signer.
  * @returns null when R is the identity.
  */
 export function context(
-  suite: FrostSuite, group: Group, publicKey: Uint8Array, commitments: ReadonlyMap<PartyId, Commitment>, message: Uint8Array,
+  suite: FrostSuite,
+  group: Group,
+  publicKey: Uint8Array,
+  commitments: ReadonlyMap<PartyId, Commitment>,
+  message: Uint8Array,
 ): Context | null {
   const key = suite.evenY ? evenY(publicKey) : publicKey
   const ids = [...commitments.keys()]
-  const encoded = ids.map((id) => concat(group.scalar(id), (commitments.get(id) as Commitment).hiding, (commitments.get(id) as Commitment).binding))
+  const encoded = ids.map((id) =>
+    concat(group.scalar(id), (commitments.get(id) as Commitment).hiding, (commitments.get(id) as Commitment).binding),
+  )
   const prefix = concat(key, suite.h4(message), suite.h5(concat(...encoded)))
   const bindingFactors = new Map(ids.map((id) => [id, group.reduceWide(suite.h1(concat(prefix, group.scalar(id))))]))
   const terms: Uint8Array[] = []
@@ -90,15 +83,20 @@ export function context(
   const R = group.sum(terms)
   if (R === null) return null
   const challenge = group.reduceWide(suite.challenge(R, key, message))
-  const shareFactors = new Map(ids.map((id) => {
-    const factor = group.mulAssign(lagrange(group, ids, id), challenge)
-    return [id, suite.evenY && isOdd(publicKey) ? group.negAssign(factor) : factor]
-  }))
+  const shareFactors = lagrangeCoefficients(group, ids) // RFC 9591 4.2
+  for (const factor of shareFactors.values()) {
+    group.mulAssign(factor, challenge)
+    if (suite.evenY && isOdd(publicKey)) group.negAssign(factor)
+  }
   return { R, challenge, bindingFactors, shareFactors, negateNonces: suite.evenY && isOdd(R) }
 }
 
-/** sign of RFC 9591 5.2: z_i = d + e rho + lambda s c, with the even-y signs. Consumes (wipes) the nonces. */
+/**
+ * sign of RFC 9591 5.2: z_i = d + e rho + lambda s c, with the even-y signs. Consumes (wipes) the nonces.
+ * @throws Error on consumed nonces: with d = e = 0 the result would be the share times a public number (attacks.md F-01).
+ */
 export function signShare(group: Group, self: PartyId, nonces: Nonces, share: Uint8Array, c: Context): Uint8Array {
+  if (group.isZero(nonces.hiding) || group.isZero(nonces.binding)) throw new Error('these nonces were used')
   const z = Uint8Array.from(nonces.binding)
   const term = Uint8Array.from(share)
   try {
@@ -107,13 +105,23 @@ export function signShare(group: Group, self: PartyId, nonces: Nonces, share: Ui
     if (c.negateNonces) group.negAssign(z)
     group.mulAssign(term, c.shareFactors.get(self) as Uint8Array)
     return group.addAssign(z, term)
+  } catch (error) {
+    wipe(z)
+    throw error
   } finally {
     wipe(term, nonces.hiding, nonces.binding)
   }
 }
 
 /** verify_signature_share of RFC 9591 5.4: z_i G == +-(D + rho E) + factor X_i. `z` is a canonical scalar. */
-export function verifyShare(group: Group, id: PartyId, z: Uint8Array, commitment: Commitment, verifyingShare: Uint8Array, c: Context): boolean {
+export function verifyShare(
+  group: Group,
+  id: PartyId,
+  z: Uint8Array,
+  commitment: Commitment,
+  verifyingShare: Uint8Array,
+  c: Context,
+): boolean {
   if (group.isZero(z)) return false
   const bound = group.mulPublic(commitment.binding, c.bindingFactors.get(id) as Uint8Array)
   const nonce = group.sum(bound === null ? [commitment.hiding] : [commitment.hiding, bound])
@@ -127,4 +135,5 @@ export function verifyShare(group: Group, id: PartyId, z: Uint8Array, commitment
 }
 
 /** The 64-byte signature: R (BIP-340: x only) || z, RFC 9591 5.3. */
-export const encodeSignature = (suite: FrostSuite, R: Uint8Array, z: Uint8Array): Uint8Array => concat(suite.evenY ? R.subarray(1) : R, z)
+export const encodeSignature = (suite: FrostSuite, R: Uint8Array, z: Uint8Array): Uint8Array =>
+  concat(suite.evenY ? R.subarray(1) : R, z)

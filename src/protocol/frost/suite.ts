@@ -25,7 +25,8 @@ export interface FrostSuite {
 }
 
 const ED = utf8ToBytes('FROST-ED25519-SHA512-v1')
-const ed = (name: string) => (input: Uint8Array) => sha512(concat(ED, utf8ToBytes(name), input))
+// Streamed: h3 takes the share, and a concatenation would be a copy of it that nobody wipes.
+const ed = (name: string) => (input: Uint8Array) => sha512.create().update(ED).update(utf8ToBytes(name)).update(input).digest()
 
 /** RFC 9591 6.1. */
 export const FROST_ED25519: FrostSuite = {

@@ -2,14 +2,13 @@ import { FpInvertBatch } from '@noble/curves/abstract/modular.js'
 import { secp256k1 } from '@noble/curves/secp256k1.js'
 import type { Group } from '../curve/group.ts'
 import { concat, equalBytes } from '../engine/bytes.ts'
-import { Fault } from '../engine/fault.ts'
+import { blame, Fault } from '../engine/fault.ts'
 import type { PartyId } from '../engine/party.ts'
-import { type Assembly, type Outcome, presentItems, type PublicItem, readOpening } from '../signing/batch.ts'
-import type { Refusal } from '../signing/refusal.ts'
+import { type Assembly, bodyOf, type Outcome, type PublicItem, presentItems, refusedBy } from '../signing/batch.ts'
 import { setConstants } from './constants.ts'
 import { bindOf, contextOf } from './context.ts'
-import { noncePoint } from './nonce-point.ts'
-import { ANSWER, digestScalar, OPENING, POINT, readPoints } from './sign.ts'
+import { type NoncePoint, noncePoint } from './nonce-point.ts'
+import { ANSWER, openingOf } from './sign.ts'
 
 const SCALAR = 32
 
@@ -22,29 +21,22 @@ export interface HmAssembly extends Assembly {
 /**
  * The assembler of H2 (honest-majority-ecdsa.md 1.4). It holds no secret: `mu` and `nu` are terminal openings, s = nu / mu, and the
  * final ECDSA verification is the complete check. Items are released one by one; a failed one does not void the others.
- * @throws Fault HM_VIEW when the answers are about different lists, HM_R_MALFORMED, HM_SHARE_MALFORMED naming the sender.
+ * @throws Fault HM_VIEW when the answers are about different lists; HM_R_MALFORMED, HM_SHARE_MALFORMED naming the sender of bytes
+ * that are no opening or no answer.
  */
 export function assemble(a: HmAssembly): readonly Outcome[] {
   const group = a.curves.secp256k1
   const count = a.items.length
   const constants = setConstants(group, a.signers)
-  const points = new Map<PartyId, readonly (Uint8Array | null)[]>()
-  const refusals = new Map<PartyId, readonly (Refusal | null)[]>()
-  for (const j of a.signers) {
-    const body = a.openings.get(j) as Uint8Array
-    points.set(j, readPoints(group, body, j, count))
-    refusals.set(j, readOpening(OPENING, body, j, count, POINT, 'HM_R_MALFORMED').refusals)
-  }
+  const format = openingOf(group)
+  const openings = new Map(a.signers.map((j) => [j, format.read(bodyOf(a.openings, j), j, count)]))
+  const points = new Map([...openings].map(([j, opening]) => [j, opening.points]))
   const present = presentItems(points, count)
   const ctx = contextOf({ ...a, instances: a.items.map((i) => i.instance) })
   const bind = bindOf(ctx, count, present, a.signers, points)
-  const shares = new Map<PartyId, Uint8Array>()
-  for (const j of a.signers) shares.set(j, readAnswer(a.answers.get(j) as Uint8Array, j, bind, present.length))
+  const shares = new Map(a.signers.map((j) => [j, readAnswer(bodyOf(a.answers, j), j, bind, present.length)]))
 
-  const totals = present.map((_, k) => ({
-    mu: total(group, a.signers, shares, 2 * k),
-    nu: total(group, a.signers, shares, 2 * k + 1),
-  }))
+  const totals = present.map((_, k) => total(group, a.signers, shares, k))
   // mu and nu are public once opened, so BigInt and one shared inversion (Montgomery's trick, zeros stay out) are fine.
   const inverses = FpInvertBatch(
     secp256k1.Point.Fn,
@@ -52,50 +44,57 @@ export function assemble(a: HmAssembly): readonly Outcome[] {
   )
   const outcomes = new Map<number, Outcome>()
   present.forEach((b, k) => {
+    const { nu, culprits } = totals[k] as Total
     const list = new Map(a.signers.map((j) => [j, points.get(j)?.[b] as Uint8Array]))
     const nonce = noncePoint(group, constants, list)
     const inverse = inverses[k]
-    if (nonce === null) outcomes.set(b, { type: 'failed', code: 'HM_R_ZERO', culprits: [] })
+    if (culprits.length > 0) outcomes.set(b, { type: 'failed', code: 'HM_SHARE_MALFORMED', culprits })
+    else if (nonce === null) outcomes.set(b, { type: 'failed', code: 'HM_R_ZERO', culprits: [] })
     else if (inverse === undefined) outcomes.set(b, { type: 'failed', code: 'HM_MU_ZERO', culprits: [] })
-    else outcomes.set(b, finish(a, a.items[b] as PublicItem, nonce, ((totals[k]?.nu ?? 0n) * inverse) % group.order))
+    else outcomes.set(b, finish(a, a.items[b] as PublicItem, nonce, (nu * inverse) % group.order))
   })
-  return a.items.map((_, b) => outcomes.get(b) ?? refused(refusals, b))
+  return a.items.map((_, b) => outcomes.get(b) ?? refusedBy(openings, b))
 }
 
-function finish(a: HmAssembly, item: PublicItem, nonce: { r: Uint8Array; recovery: number }, quotient: bigint): Outcome {
-  const group = a.curves.secp256k1
+function finish({ curves }: HmAssembly, item: PublicItem, nonce: NoncePoint, quotient: bigint): Outcome {
+  const group = curves.secp256k1
   const high = quotient > group.order / 2n // low-s, flipping the parity of R (protocols.md 6.7)
   const signature = concat(nonce.r, group.scalar(high ? group.order - quotient : quotient))
-  const digest = digestScalar(group, item.input)
-  if (quotient === 0n || !a.curves.ecdsaVerify(signature, digest, item.publicKey)) {
+  if (quotient === 0n || !curves.ecdsaVerify(signature, item.input, item.publicKey)) {
     return { type: 'failed', code: 'HM_SIG_INVALID', culprits: [] }
   }
   return { type: 'signed', signature, recovery: high ? nonce.recovery ^ 1 : nonce.recovery }
 }
 
+/** What the bytes alone show is the sender's fault at once; what depends on the list is judged after the lists agree. */
 function readAnswer(body: Uint8Array, from: PartyId, bind: Uint8Array, present: number): Uint8Array {
-  let answer: { readonly bind: Uint8Array; readonly shares: Uint8Array }
-  try {
-    answer = ANSWER.decode(body)
-  } catch {
-    throw new Fault('HM_SHARE_MALFORMED', [from])
-  }
+  const answer = blame(from, 'HM_SHARE_MALFORMED', () => ANSWER.decode(body))
   if (!equalBytes(answer.bind, bind)) throw new Fault('HM_VIEW')
   if (answer.shares.length !== present * 2 * SCALAR) throw new Fault('HM_SHARE_MALFORMED', [from])
   return answer.shares
 }
 
-function total(group: Group, signers: readonly PartyId[], shares: ReadonlyMap<PartyId, Uint8Array>, index: number): bigint {
-  let sum = 0n
-  for (const j of signers) {
-    const scalar = (shares.get(j) as Uint8Array).subarray(index * SCALAR, (index + 1) * SCALAR)
-    if (!group.isScalar(scalar)) throw new Fault('HM_SHARE_MALFORMED', [j])
-    sum += group.toBigInt(scalar)
-  }
-  return sum % group.order
+interface Total {
+  readonly mu: bigint
+  readonly nu: bigint
+  /** Who sent something that is no scalar; the sums mean nothing then. */
+  readonly culprits: readonly PartyId[]
 }
 
-const refused = (refusals: ReadonlyMap<PartyId, readonly (Refusal | null)[]>, b: number): Outcome => ({
-  type: 'refused',
-  by: new Map([...refusals].flatMap(([j, list]) => (list[b] == null ? [] : [[j, list[b]] as const]))),
-})
+/** The k-th present item's openings summed up. A scalar out of range costs this item, not the batch. */
+function total(group: Group, signers: readonly PartyId[], shares: ReadonlyMap<PartyId, Uint8Array>, k: number): Total {
+  let mu = 0n
+  let nu = 0n
+  const culprits: PartyId[] = []
+  for (const j of signers) {
+    const at = 2 * SCALAR * k
+    const pair = [at, at + SCALAR].map((from) => (shares.get(j) as Uint8Array).subarray(from, from + SCALAR))
+    const [first, second] = pair as [Uint8Array, Uint8Array]
+    if (!pair.every((scalar) => group.isScalar(scalar))) culprits.push(j)
+    else {
+      mu += group.toBigInt(first)
+      nu += group.toBigInt(second)
+    }
+  }
+  return { mu: mu % group.order, nu: nu % group.order, culprits }
+}

@@ -34,18 +34,19 @@ function lagrangeAtZero(ids: readonly PartyId[]): { numerators: Map<PartyId, big
     const reduced = d / gcd(n, d)
     return (lcm * reduced) / gcd(lcm, reduced)
   }, 1n)
-  return { numerators: new Map(ids.map((id, k) => [id, ((fractions[k]?.n ?? 0n) * denominator) / (fractions[k]?.d ?? 1n)])), denominator }
+  return {
+    numerators: new Map(ids.map((id, k) => [id, ((fractions[k]?.n ?? 0n) * denominator) / (fractions[k]?.d ?? 1n)])),
+    denominator,
+  }
 }
 
-/** The dual code of degree-t' polynomials at the 2t'+1 points: v_j x_j^m for m < t', v_j = 1 / prod (x_j - x_m), as integers. */
-function dualVectors(ids: readonly PartyId[], count: number): readonly Map<PartyId, bigint>[] {
+/** v_j = 1 / prod (x_j - x_m) over t'+2 ids, as coprime integers: sum v_j p(x_j) = 0 exactly for p of degree t'. */
+function dualVector(ids: readonly PartyId[]): Combination {
   const denominators = ids.map((j) => ids.reduce((d, m) => (m === j ? d : d * BigInt(j - m)), 1n))
   const common = denominators.reduce((lcm, d) => (lcm * d) / gcd(lcm, d), 1n)
-  return Array.from({ length: count }, (_, m) => {
-    const raw = ids.map((j, k) => (common / (denominators[k] as bigint)) * BigInt(j) ** BigInt(m))
-    const factor = raw.reduce((g, v) => gcd(g, v), 0n)
-    return new Map(ids.map((j, k) => [j, (raw[k] as bigint) / factor]))
-  })
+  const raw = denominators.map((d) => common / d)
+  const factor = raw.reduce(gcd, 0n)
+  return new Map(ids.map((j, k) => [j, (raw[k] as bigint) / factor]))
 }
 
 const weight = (values: Iterable<bigint>): bigint => [...values].reduce((sum, v) => sum + (v < 0n ? -v : v), 0n)
@@ -57,15 +58,19 @@ export function setConstants(group: Group, signers: readonly PartyId[]): SetCons
   const full = lagrangeAtZero(signers)
   const scale = invert(full.denominator, group.order)
   const lambda = new Map(signers.map((id) => [id, group.scalar((full.numerators.get(id) ?? 0n) * scale)] as const))
-  const degreeChecks = dualVectors(signers, degree).map((v) => {
-    const entries = [...v].filter(([, c]) => c !== 0n)
+  // Each t'+2 neighbours in the list: t' independent equations, which is all there are, and the shortest ones.
+  const windows = Array.from({ length: degree }, (_, m) => signers.slice(m, m + degree + 2))
+  const degreeChecks = windows.map((ids) => {
+    const entries = [...dualVector(ids)]
     const last = entries.findLast(([, c]) => c === 1n || c === -1n) ?? (entries.at(-1) as [PartyId, bigint])
     const left = new Map(entries.filter(([id]) => id !== last[0]))
     return { left, right: [last[0], -last[1]] as const }
   })
   const choices = subsetsOf(signers, degree + 1).map(lagrangeAtZero)
   const integral = choices.filter((c) => c.denominator === 1n)
-  const best = (integral.length > 0 ? integral : choices).reduce((a, b) => (weight(b.numerators.values()) < weight(a.numerators.values()) ? b : a))
+  const best = (integral.length > 0 ? integral : choices).reduce((a, b) =>
+    weight(b.numerators.values()) < weight(a.numerators.values()) ? b : a,
+  )
   return { lambda, degreeChecks, atZero: best }
 }
 

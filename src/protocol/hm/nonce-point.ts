@@ -1,5 +1,6 @@
 import { invert } from '@noble/curves/abstract/modular.js'
 import type { Group } from '../curve/group.ts'
+import { readInteger } from '../curve/operands.ts'
 import { equalBytes } from '../engine/bytes.ts'
 import type { PartyId } from '../engine/party.ts'
 import { combine, type SetConstants } from './constants.ts'
@@ -33,10 +34,8 @@ export function noncePoint(group: Group, constants: SetConstants, points: Readon
 
 /** r and the recovery id of a known R. */
 export function noncePointOf(group: Group, point: Uint8Array): NoncePoint | null {
-  const x = group.scalar(0)
-  const wide = point.slice(1)
-  const canonical = group.isScalar(wide)
-  x.set(canonical ? wide : group.scalar(BigInt(`0x${[...wide].map((b) => b.toString(16).padStart(2, '0')).join('')}`)))
-  if (group.isZero(x)) return null
-  return { point, r: x, recovery: ((point[0] as number) & 1) | (canonical ? 0 : 2) }
+  const x = point.slice(1)
+  const r = group.scalar(readInteger(x, 'big'))
+  if (group.isZero(r)) return null
+  return { point, r, recovery: ((point[0] as number) & 1) | (group.isScalar(x) ? 0 : 2) }
 }

@@ -20,7 +20,17 @@ export type Pairs = readonly (readonly [Uint8Array, Uint8Array])[]
  * 32-byte scalars. A block that is zero or not below q is an error (probability 2^-128) and not reduced, so the bytes are
  * uniform and go into constant-time calls as they are.
  */
-export function stream(group: Group, key: SharedKey, tag: Tag, suite: number, count: number, ctx: Uint8Array, bind?: Uint8Array): Pairs {
+export function stream(
+  group: Group,
+  key: SharedKey,
+  tag: Tag,
+  suite: number,
+  count: number,
+  ctx: Uint8Array,
+  bind?: Uint8Array,
+): Pairs {
+  // A generation can end (rotation, shutdown) while a session waits for its round 2. Masks under a wiped key would be public.
+  if (group.isZero(key.prf)) throw new Fault('HM_KID', [], 'the PRSS generation has ended')
   const parts = [u16(suite), ctx, idList(key.members), ...(bind === undefined ? [] : [bind])]
   const sk = hmac(sha256, key.prf, TH(tag, ...parts))
   const bytes = chacha20(sk, NONCE, new Uint8Array(2 * SCALAR * count))
@@ -44,40 +54,57 @@ const subsetFactor = (signers: readonly PartyId[], members: readonly PartyId[], 
 
 /** This signer's shares k_i and a_i of two random degree-t' polynomials, per instance; the caller wipes them. */
 export function nonceShares(group: Group, g: Generation, self: PartyId, suite: number, count: number, ctx: Uint8Array): Pairs {
-  return accumulate(count, g.subsets.length, (n) => {
-    const key = g.subsets[n] as SharedKey
-    const factor = group.scalar(subsetFactor(g.signers, key.members, self))
-    const pairs = stream(group, key, TAGS.hmRandom, suite, count, ctx)
-    for (const scalar of pairs.flat()) group.mulAssign(scalar, factor)
-    return pairs
-  }, group)
+  return accumulate(
+    count,
+    g.subsets.length,
+    (n) => {
+      const key = g.subsets[n] as SharedKey
+      const factor = group.scalar(subsetFactor(g.signers, key.members, self))
+      const pairs = stream(group, key, TAGS.hmRandom, suite, count, ctx)
+      for (const scalar of pairs.flat()) group.mulAssign(scalar, factor)
+      return pairs
+    },
+    group,
+  )
 }
 
 /** This signer's shares of two additive zero sharings per instance: sum over j of sgn(i, j) z_ij, +1 if i < j; the caller wipes them. */
 export function maskShares(
-  group: Group, g: Generation, self: PartyId, suite: number, count: number, ctx: Uint8Array, bind: Uint8Array,
+  group: Group,
+  g: Generation,
+  self: PartyId,
+  suite: number,
+  count: number,
+  ctx: Uint8Array,
+  bind: Uint8Array,
 ): Pairs {
   const peers = [...g.pairs]
-  return accumulate(count, peers.length, (n) => {
-    const [peer, key] = peers[n] as [PartyId, SharedKey]
-    const pairs = stream(group, key, TAGS.hmMask, suite, count, ctx, bind)
-    if (self > peer) for (const scalar of pairs.flat()) group.negAssign(scalar)
-    return pairs
-  }, group)
+  return accumulate(
+    count,
+    peers.length,
+    (n) => {
+      const [peer, key] = peers[n] as [PartyId, SharedKey]
+      const pairs = stream(group, key, TAGS.hmMask, suite, count, ctx, bind)
+      if (self > peer) for (const scalar of pairs.flat()) group.negAssign(scalar)
+      return pairs
+    },
+    group,
+  )
 }
 
 function accumulate(count: number, terms: number, term: (n: number) => Pairs, group: Group): Pairs {
   const sum = Array.from({ length: count }, () => [new Uint8Array(SCALAR), new Uint8Array(SCALAR)] as const)
-  for (let n = 0; n < terms; n++) {
-    const pairs = term(n)
-    pairs.forEach((pair, b) => {
-      for (const k of [0, 1] as const) {
-        const acc = (sum[b] as readonly [Uint8Array, Uint8Array])[k]
-        if (n === 0) acc.set(pair[k])
-        else group.addAssign(acc, pair[k])
-      }
-    })
-    wipe(...pairs.flat())
+  try {
+    for (let n = 0; n < terms; n++) {
+      const pairs = term(n)
+      pairs.forEach((pair, b) => {
+        for (const k of [0, 1] as const) group.addAssign((sum[b] as readonly [Uint8Array, Uint8Array])[k], pair[k])
+      })
+      wipe(...pairs.flat())
+    }
+    return sum
+  } catch (error) {
+    wipe(...sum.flat())
+    throw error
   }
-  return sum
 }

@@ -1,16 +1,26 @@
+import { memberOf } from '../channel/roster.ts'
 import { equalBytes, idList, wipe } from '../engine/bytes.ts'
 import { bytes, list, message, uint } from '../engine/codec.ts'
 import { blame, Fault, SetupError } from '../engine/fault.ts'
 import type { PartyId } from '../engine/party.ts'
-import { broadcastOf, directOf, type Env, peersOf, type Protocol } from '../engine/round.ts'
+import { broadcastOf, directOf, type Env, type Protocol, peersOf } from '../engine/round.ts'
 import { TAGS } from '../engine/tags.ts'
 import { TH } from '../engine/transcript.ts'
-import { memberOf } from '../channel/roster.ts'
-import { confirmationTag, type Generation, kidOf, makeSharedKey, pairSecret, type SharedKey, subsetsOf, wipeGeneration } from './generation.ts'
+import {
+  confirmationTag,
+  type Generation,
+  kidOf,
+  makeSharedKey,
+  pairSecret,
+  type SharedKey,
+  subsetsOf,
+  wipeGeneration,
+} from './generation.ts'
 
 /** `hm` is offered for t <= 3 (decisions.md 19): beyond that C(2t-1, t) keys get out of hand. */
 export const MAX_HM_THRESHOLD = 3
-const MAX_KEYS = 14
+/** A member's pairs and subsets at t = 3: 4 + C(4,2). */
+const MAX_KEYS = 10
 
 const OPEN = message({ rosterHash: bytes(32), boot: uint(2 ** 32 - 1), bootNonce: bytes(32), ephemeral: bytes(32) }, 160)
 const CONTRIBUTE = message({ parts: list(bytes(32), MAX_KEYS) }, 600)
@@ -43,11 +53,17 @@ export function* establish(env: Env, params: EstablishParams): Protocol<Establis
   }
   const peers = peersOf(env)
   const secret = rng(32)
+  const secrets = [secret]
   const keys: SharedKey[] = []
   let finished = false
   try {
     // G1
-    const mine = OPEN.encode({ rosterHash: roster.hash, boot: params.boot, bootNonce: params.bootNonce, ephemeral: curves.x25519PublicKey(secret) })
+    const mine = OPEN.encode({
+      rosterHash: roster.hash,
+      boot: params.boot,
+      bootNonce: params.bootNonce,
+      ephemeral: curves.x25519PublicKey(secret),
+    })
     const opened = yield { name: 'prss/open', broadcast: mine, from: peers }
     const openings = new Map<PartyId, Uint8Array>([[self, mine]])
     const ephemerals = new Map<PartyId, Uint8Array>()
@@ -56,7 +72,8 @@ export function* establish(env: Env, params: EstablishParams): Protocol<Establis
       const body = broadcastOf(opened, from)
       const value = blame(from, 'MALFORMED', () => OPEN.decode(body))
       if (!equalBytes(value.rosterHash, roster.hash)) throw new Fault('PRSS_MISMATCH', [], 'another roster')
-      if (value.boot < (params.bootsSeen.get(from) ?? 0)) throw new Fault('PRSS_MISMATCH', [], `boot counter of ${from} went back`)
+      if (value.boot < (params.bootsSeen.get(from) ?? 0))
+        throw new Fault('PRSS_MISMATCH', [], `boot counter of ${from} went back`)
       openings.set(from, body)
       ephemerals.set(from, value.ephemeral)
       boots.set(from, value.boot)
@@ -66,8 +83,11 @@ export function* establish(env: Env, params: EstablishParams): Protocol<Establis
     for (const peer of peers) {
       const members = [self, peer].sort((a, b) => a - b)
       const kid = kidOf(roster.hash, members, openings)
+      // Only the owner of a key can make the shared value zero: in its G1 or, if the operator let it, in the roster.
       const fresh = blame(peer, 'MALFORMED', () => curves.x25519(secret, ephemerals.get(peer) as Uint8Array))
-      const key = pairSecret(kid, fresh, curves.x25519(params.exchangeSecret, memberOf(roster, peer).exchangeKey))
+      secrets.push(fresh)
+      const fixed = blame(peer, 'CHANNEL', () => curves.x25519(params.exchangeSecret, memberOf(roster, peer).exchangeKey))
+      const key = pairSecret(kid, fresh, fixed)
       const shared = makeSharedKey(members, kid, key)
       wipe(key)
       pairs.set(peer, shared)
@@ -86,7 +106,11 @@ export function* establish(env: Env, params: EstablishParams): Protocol<Establis
     const tags = keys.map((k) => confirmationTag(k, self))
     const confirmed = yield { name: 'prss/confirm', broadcast: CONFIRM.encode({ tags }), from: peers }
     for (const from of peers) {
-      const value = blame(from, 'MALFORMED', () => CONFIRM.decode(broadcastOf(confirmed, from)))
+      const value = blame(from, 'MALFORMED', () => {
+        const decoded = CONFIRM.decode(broadcastOf(confirmed, from))
+        if (decoded.tags.length !== tags.length) throw new RangeError('another number of keys')
+        return decoded
+      })
       const expected = keys.filter((k) => k.members.includes(from)).map((k) => confirmationTag(k, from))
       if (!expected.every((tag) => value.tags.some((t) => equalBytes(t, tag)))) throw new Fault('PRSS_MISMATCH')
     }
@@ -95,7 +119,7 @@ export function* establish(env: Env, params: EstablishParams): Protocol<Establis
     finished = true
     return { generation: { signers: parties, threshold, kids, pairs, subsets }, boots }
   } finally {
-    wipe(secret)
+    wipe(...secrets)
     if (!finished) wipeGeneration({ signers: [], threshold, kids: [], pairs: new Map(), subsets: keys })
   }
 }
@@ -109,12 +133,14 @@ function* contribute(
   const { self, roster, rng } = env
   const peers = peersOf(env)
   const parts = own.map(() => rng(32))
-  const received: Uint8Array[] = []
+  const plaintexts: Uint8Array[] = []
   try {
     const shared = (peer: PartyId): readonly number[] => own.flatMap((a, i) => (a.includes(peer) ? [i] : []))
     const direct = new Map(peers.map((p) => [p, CONTRIBUTE.encode({ parts: shared(p).map((i) => parts[i] as Uint8Array) })]))
+    plaintexts.push(...direct.values())
     // The empty broadcast keeps every round in the transcript.
     const inbox = yield { name: 'prss/contribute', broadcast: new Uint8Array(0), direct, from: peers }
+    for (const from of peers) plaintexts.push(directOf(inbox, from))
     const byPeer = new Map<PartyId, ReadonlyMap<number, Uint8Array>>()
     for (const from of peers) {
       const value = blame(from, 'MALFORMED', () => {
@@ -122,7 +148,7 @@ function* contribute(
         if (decoded.parts.length !== shared(from).length) throw new RangeError('another number of subsets')
         return decoded
       })
-      received.push(...value.parts)
+      plaintexts.push(...value.parts)
       byPeer.set(from, new Map(shared(from).map((index, k) => [index, value.parts[k] as Uint8Array])))
     }
     return own.map((members, index) => {
@@ -133,6 +159,6 @@ function* contribute(
       return made
     })
   } finally {
-    wipe(...parts, ...received)
+    wipe(...parts, ...plaintexts)
   }
 }

@@ -39,11 +39,15 @@ export function makeSharedKey(members: readonly PartyId[], kid: Uint8Array, key:
 }
 
 /** kid = TH(prss-kid, roster_hash, members, G1 of each member). */
-export const kidOf = (rosterHash: Uint8Array, members: readonly PartyId[], openings: ReadonlyMap<PartyId, Uint8Array>): Uint8Array =>
-  TH(TAGS.prssKid, rosterHash, idList(members), ...members.map((m) => openings.get(m) as Uint8Array))
+export const kidOf = (
+  rosterHash: Uint8Array,
+  members: readonly PartyId[],
+  openings: ReadonlyMap<PartyId, Uint8Array>,
+): Uint8Array => TH(TAGS.prssKid, rosterHash, idList(members), ...members.map((m) => openings.get(m) as Uint8Array))
 
 /** The tag that `sender` publishes to show that it holds `key`; includes the sender, so that it cannot be echoed back. */
-export const confirmationTag = (key: SharedKey, sender: PartyId): Uint8Array => TH(TAGS.prssConfirm, key.kid, key.confirm, u16(sender))
+export const confirmationTag = (key: SharedKey, sender: PartyId): Uint8Array =>
+  TH(TAGS.prssConfirm, key.kid, key.confirm, u16(sender))
 
 export function wipeGeneration(generation: Generation): void {
   for (const k of [...generation.pairs.values(), ...generation.subsets]) wipe(k.prf, k.mac, k.confirm)

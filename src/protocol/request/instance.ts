@@ -39,6 +39,9 @@ export function instanceBytes(instance: Instance): Uint8Array {
   return concat(keyId, epochId, lp(utf8ToBytes(path)), tweak, lp(publicKey), digest, requestHash)
 }
 
+/** The digest inside the bytes of an instance, 32 bytes: engines check that this is what they sign. */
+export const instanceDigest = (instance: Uint8Array): Uint8Array => instance.slice(-64, -32)
+
 /**
  * The 32 bytes that stand for what is signed: the signing input itself for ECDSA and BIP-340, TH(inst, message) for Ed25519.
  * @throws RangeError when the input of ECDSA or BIP-340 does not have 32 bytes.

@@ -1,7 +1,8 @@
-import { bytes, type Codec, message } from '../engine/codec.ts'
-import { Fault, type FaultCode } from '../engine/fault.ts'
-import type { PartyId } from '../engine/party.ts'
 import type { Curves } from '../curve/curves.ts'
+import { concat } from '../engine/bytes.ts'
+import { bytes, message } from '../engine/codec.ts'
+import { blame, type FaultCode } from '../engine/fault.ts'
+import type { PartyId } from '../engine/party.ts'
 import type { Protocol } from '../engine/round.ts'
 import { REFUSALS, type Refusal, refusalOf } from './refusal.ts'
 
@@ -28,49 +29,47 @@ export type Outcome =
   | { readonly type: 'refused'; readonly by: ReadonlyMap<PartyId, Refusal> }
   | { readonly type: 'failed'; readonly code: FaultCode; readonly culprits: readonly PartyId[] }
 
-/** One signer's first message: per item a status (0 or a refusal), then the points of the items with status 0, in order. */
-export interface Opening {
-  readonly status: Uint8Array
-  readonly points: Uint8Array
+/** One signer's first message as others read it: per item its points or the reason for having none; the other one is null. */
+export interface Opening<T> {
+  readonly points: readonly (T | null)[]
+  readonly refusals: readonly (Refusal | null)[]
 }
 
-/** `pointBytes`: bytes per accepted item. */
-export const openingCodec = (pointBytes: number): Codec<Opening> =>
-  message({ status: bytes({ max: MAX_BATCH }), points: bytes({ max: MAX_BATCH * pointBytes }) }, MAX_BATCH * (pointBytes + 1) + 16)
+/** The wire form of openings: a status byte per item (0 or a refusal), then the points of the items with status 0, in order. */
+export interface OpeningFormat<T> {
+  readonly encode: (items: readonly SignerItem[], points: readonly Uint8Array[]) => Uint8Array
+  /** @throws Fault naming the sender for anything but exact lengths, known refusals and valid points: the bytes are its own. */
+  readonly read: (input: Uint8Array, from: PartyId, count: number) => Opening<T>
+}
 
 /**
- * Parses one opening: exact lengths, known status numbers.
- * @returns per item the point bytes, or null where the sender refused.
- * @throws Fault with the given code, naming the sender: the bytes are its own, authenticated ones.
+ * @param pointBytes bytes per accepted item.
+ * @param parse one item's bytes to points; throws on invalid ones.
+ * @param code of the fault.
  */
-export function readOpening(
-  opening: Codec<Opening>,
-  input: Uint8Array,
-  from: PartyId,
-  count: number,
-  pointBytes: number,
-  code: FaultCode,
-): { readonly points: readonly (Uint8Array | null)[]; readonly refusals: readonly (Refusal | null)[] } {
-  const malformed = (why: string): never => {
-    throw new Fault(code, [from], why)
+export function openingFormat<T>(pointBytes: number, parse: (bytes: Uint8Array) => T, code: FaultCode): OpeningFormat<T> {
+  const body = message(
+    { status: bytes({ max: MAX_BATCH }), points: bytes({ max: MAX_BATCH * pointBytes }) },
+    MAX_BATCH * (pointBytes + 1) + 16,
+  )
+  return {
+    encode: (items, points) =>
+      body.encode({
+        status: Uint8Array.from(items, (i) => ('refusal' in i ? REFUSALS[i.refusal] : 0)),
+        points: concat(...points),
+      }),
+    read: (input, from, count) =>
+      blame(from, code, () => {
+        const { status, points } = body.decode(input)
+        if (status.length !== count) throw new RangeError('another number of items')
+        const refusals = Array.from(status, (s) => (s === 0 ? null : refusalOf(s)))
+        const accepted = refusals.flatMap((refusal, b) => (refusal === null ? [b] : []))
+        if (points.length !== accepted.length * pointBytes) throw new RangeError('another number of points')
+        const parsed = new Map(accepted.map((b, k) => [b, parse(points.slice(k * pointBytes, (k + 1) * pointBytes))]))
+        return { points: refusals.map((_, b) => parsed.get(b) ?? null), refusals }
+      }),
   }
-  let value: Opening
-  try {
-    value = opening.decode(input)
-  } catch (error) {
-    return malformed(error instanceof Error ? error.message : 'undecodable')
-  }
-  if (value.status.length !== count) malformed('another number of items')
-  const refusals = [...value.status].map((s) => (s === 0 ? null : (refusalOf(s) ?? malformed('unknown refusal'))))
-  const accepted = refusals.filter((r) => r === null).length
-  if (value.points.length !== accepted * pointBytes) malformed('another number of points')
-  let at = 0
-  const points = refusals.map((r) => (r === null ? value.points.slice(at, (at += pointBytes)) : null))
-  return { points, refusals }
 }
-
-export const statusOf = (items: readonly SignerItem[]): Uint8Array =>
-  Uint8Array.from(items, (i) => ('refusal' in i ? REFUSALS[i.refusal] : 0))
 
 export const instanceOf = (i: SignerItem): Uint8Array => ('refusal' in i ? i.instance : i.item.instance)
 
@@ -87,6 +86,12 @@ export function bitmap(present: readonly number[], count: number): Uint8Array {
   return bits
 }
 
+/** Who refused an item that is not present, and why. */
+export const refusedBy = (openings: ReadonlyMap<PartyId, Opening<unknown>>, b: number): Outcome => ({
+  type: 'refused',
+  by: new Map([...openings].flatMap(([id, { refusals }]) => (refusals[b] == null ? [] : [[id, refusals[b]] as const]))),
+})
+
 /** What the assembler gets: each signer's authenticated bodies of round 1 and round 2. */
 export interface Assembly {
   readonly sessionId: Uint8Array
@@ -96,6 +101,13 @@ export interface Assembly {
   readonly openings: ReadonlyMap<PartyId, Uint8Array>
   readonly answers: ReadonlyMap<PartyId, Uint8Array>
   readonly curves: Curves
+}
+
+/** A body of `from`. Its absence is the host's mistake (a silent signer never gets this far), so it must not read as malformed. */
+export function bodyOf(bodies: ReadonlyMap<PartyId, Uint8Array>, from: PartyId): Uint8Array {
+  const body = bodies.get(from)
+  if (body === undefined) throw new Error(`no message of ${from} to assemble`)
+  return body
 }
 
 /** A signing script's result: which items it answered for. Its own shares went to the assembler and nowhere else. */

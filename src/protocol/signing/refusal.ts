@@ -22,5 +22,9 @@ export type Refusal = keyof typeof REFUSALS
 
 const BY_NUMBER = new Map<number, Refusal>(Object.entries(REFUSALS).map(([name, number]) => [number, name as Refusal]))
 
-/** undefined for a number that no version of ours sends. */
-export const refusalOf = (status: number): Refusal | undefined => BY_NUMBER.get(status)
+/** @throws RangeError for a number that no version of ours sends. */
+export function refusalOf(status: number): Refusal {
+  const refusal = BY_NUMBER.get(status)
+  if (refusal === undefined) throw new RangeError('unknown refusal')
+  return refusal
+}

@@ -157,9 +157,11 @@ describe('signatures', () => {
   it('the wait reaches the service, 5 seconds if none is given', async () => {
     const key = await newKey()
     const waits: number[] = []
-    app = appWith({
-      service: { ...set.service, sign: (request, who, waitMs) => (waits.push(waitMs), set.service.sign(request, who, waitMs)) },
-    })
+    const sign: typeof set.service.sign = (request, who, waitMs) => {
+      waits.push(waitMs)
+      return set.service.sign(request, who, waitMs)
+    }
+    app = appWith({ service: { ...set.service, sign } })
     await app.request('/api/v1/sign?wait_ms=17', post(wallet.signed(signing(set.audience, key))))
     await app.request('/api/v1/sign', post(wallet.signed(signing(set.audience, key))))
     expect(waits).toEqual([17, 5000])

@@ -1,12 +1,14 @@
+import { hmac } from '@noble/hashes/hmac.js'
+import { sha256 } from '@noble/hashes/sha2.js'
 import { describe, expect, it } from 'vitest'
-import { contentDigest, decodeEnvelope, type Envelope, encodeEnvelope } from '../../../src/protocol/channel/envelope.ts'
+import { contentDigest, decodeEnvelope, type Envelope, encodeEnvelope, macInput } from '../../../src/protocol/channel/envelope.ts'
 import { LightChannel } from '../../../src/protocol/channel/light-channel.ts'
 import { memberOf } from '../../../src/protocol/channel/roster.ts'
 import { PROTOCOLS, SUITES } from '../../../src/protocol/channel/setup.ts'
 import { u8 } from '../../../src/protocol/engine/bytes.ts'
 import { ASSEMBLER, EVERYONE, type PartyId } from '../../../src/protocol/engine/party.ts'
 import { broadcastOf, type Env, type Exchange, peersOf, type Protocol } from '../../../src/protocol/engine/round.ts'
-import { drop, duplicate, equivocate, flip, inject, replace, type Rule } from '../../simulator/relay.ts'
+import { delay, drop, duplicate, equivocate, flip, inject, replace, type Rule } from '../../simulator/relay.ts'
 import { type Run, runSession } from '../../simulator/run-session.ts'
 import { seededRng } from '../../simulator/seeded-rng.ts'
 import { identityOf, setupOf } from '../../simulator/world.ts'
@@ -17,15 +19,16 @@ const pairKey = (a: PartyId, b: PartyId): Uint8Array => seededRng(`mac ${Math.mi
 const macKeysOf = (self: PartyId): ReadonlyMap<PartyId, Uint8Array> =>
   new Map(all.filter((id) => id !== self).map((id) => [id, pairKey(self, id)]))
 const sessionId = seededRng('light')(32)
-const channel = (self: PartyId): LightChannel =>
+const channel = (self: PartyId, macKeys = macKeysOf(self)): LightChannel =>
   new LightChannel({
     identity: identityOf(world, self),
+    roster: world.roster,
     signers: all,
     sessionId,
     suite: SUITES['ecdsa-secp256k1'],
     protocol: PROTOCOLS.hm,
     curves: world.curves,
-    macKeys: macKeysOf(self),
+    macKeys,
   })
 const say: Exchange = { name: 'say', broadcast: u8(7), assembler: u8(8), from: [2, 3] }
 const sealed = channel(1)
@@ -72,6 +75,38 @@ describe('light envelopes', () => {
       const mac = flip(i)(Uint8Array.from(broadcast.macs.get(2) as Uint8Array))
       expect(channel(2).authenticate({ ...broadcast, macs: new Map([[2, mac]]) })).toBe(null)
     }
+  })
+
+  it('fields that light envelopes do not use are zero, whatever the MAC says', () => {
+    const receiver = channel(2)
+    for (const field of ['prev', 'keyCommitment'] as const) {
+      const envelope = { ...broadcast, [field]: new Uint8Array(32).fill(1) }
+      const digest = contentDigest(envelope, envelope.body)
+      const mac = hmac(sha256, pairKey(1, 2), macInput(envelope, digest))
+      expect(receiver.authenticate({ ...envelope, macs: new Map([[2, mac]]) })).toBe(null)
+    }
+  })
+
+  it('a wiped MAC key, which a relay knows, neither seals nor accepts: HM_KID', () => {
+    const wiped = new Map(all.map((id) => [id, new Uint8Array(32)]))
+    const gone = expect.objectContaining({ code: 'HM_KID', culprits: [] })
+    expect(() => channel(1, wiped).seal(1, say)).toThrow(gone)
+    expect(() => channel(2, wiped).authenticate(broadcast)).toThrow(gone)
+  })
+
+  it('a signer without a MAC key for a peer does not speak past it', () => {
+    expect(() => channel(1, new Map([[2, pairKey(1, 2)]])).seal(1, say)).toThrow('no MAC key for 3')
+  })
+
+  it('decisions.md 17: the signature is not needed to be heard, only to be blamed', () => {
+    const unsigned = { ...broadcast, signature: new Uint8Array(64) }
+    const digest = contentDigest(unsigned, unsigned.body)
+    const mac = hmac(sha256, pairKey(1, 2), macInput(unsigned, digest))
+    const heard = channel(2).authenticate({ ...unsigned, macs: new Map([[2, mac]]) })
+    expect(heard).not.toBe(null)
+    expect(channel(2).signed(unsigned)).toBe(false)
+    expect(channel(2).signed(broadcast)).toBe(true)
+    expect(channel(2).signed({ ...broadcast, body: u8(6) })).toBe(false)
   })
 
   it('no downgrade: a full envelope is not taken, nor a light one to somebody else', () => {
@@ -128,6 +163,24 @@ describe('a session on the light channel', () => {
     expect(endings(run([{ when: {}, act: duplicate }]))).toEqual({ 1: 'done', 2: 'done', 3: 'done' })
     expect(endings(run([{ when: { from: 2, to: 1 }, act: replace(flip(112)) }]))).toMatchObject({ 1: 'TIMEOUT' })
     expect(endings(run([{ when: { kind: 'broadcast' }, act: inject(flip(112)) }]))).toEqual({ 1: 'done', 2: 'done', 3: 'done' })
+  })
+
+  /** A malicious signer can compute MACs over anything; whether it also signs decides if it can be named. */
+  const secondVersion = (signs: boolean): Rule['act'] => (parcel) => {
+    const envelope = { ...(decodeEnvelope(parcel.bytes) as Envelope), body: u8(99) }
+    const digest = contentDigest(envelope, envelope.body)
+    const signature = signs ? world.curves.ed25519Sign(digest, identityOf(world, parcel.from).signSeed) : new Uint8Array(64)
+    const mac = hmac(sha256, pairKey(parcel.from, parcel.to), macInput({ signature }, digest))
+    return [parcel, { ...parcel, bytes: encodeEnvelope({ ...envelope, signature, macs: new Map([[parcel.to, mac]]) }) }]
+  }
+  const holdBack: Rule = { when: { from: 2, to: 1 }, act: delay }
+
+  it('T-05: two versions of a broadcast abort; the author is named when both are signed', () => {
+    expect(endings(run([{ when: { from: 3, to: 1 }, act: secondVersion(true) }, holdBack]))[1]).toBe('EQUIVOCATION:3')
+  })
+
+  it('T-05: and nobody when one is not: a MAC convinces its receiver only', () => {
+    expect(endings(run([{ when: { from: 3, to: 1 }, act: secondVersion(false) }, holdBack]))[1]).toBe('EQUIVOCATION')
   })
 
   it('equivocate is for full envelopes only: a test that used it here would prove nothing', () => {

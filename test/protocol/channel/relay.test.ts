@@ -175,7 +175,7 @@ describe('a false prev (D5)', () => {
     const relayed = run.sent.map((p) => (p.round === round && p.from === 2 ? lie(p.bytes) : p.bytes))
     const { equivocators, falsePrev } = settleViews(context(run), relayed)
     expect(equivocators).toEqual([])
-    if (round > 1) expect(falsePrev).toEqual([2])
+    expect(falsePrev).toEqual([2])
   })
 })
 

@@ -275,7 +275,7 @@ describe('own copies (hm)', () => {
   }
   const start = (ownCopyFault?: 'HM_VIEW') => {
     const common = { self: 1, signers: [1, 2, 3], sessionId: id, suite: SUITES.none, protocol: PROTOCOLS.prss }
-    const channel = new LightChannel({ ...common, identity: identityOf(world, 1), curves: world.curves, macKeys })
+    const channel = new LightChannel({ ...common, identity: identityOf(world, 1), roster: world.roster, curves: world.curves, macKeys })
     return new Session({ ...common, channel, script: hello(), ...(ownCopyFault === undefined ? {} : { ownCopyFault }) })
   }
 

@@ -1,0 +1,187 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type DevSet, startDevSet, until } from './dev-set.ts'
+import { expectValid, payloadOf, SCHEMES, type Scheme } from './verify.ts'
+
+const text = (value: string): Uint8Array => new TextEncoder().encode(value)
+
+// One set for the whole file, tests in order: each leaves all five processes up.
+describe('a 2-of-3 set of five processes', () => {
+  let set: DevSet
+  // biome-ignore lint/suspicious/noExplicitAny: JSON as it comes.
+  const keys = {} as Record<Scheme, any>
+
+  const sign = (scheme: Scheme, message: Uint8Array, more: object = {}) =>
+    set.call('POST', '/api/v1/sign', { key_id: keys[scheme].id, payload: payloadOf(scheme, message), ...more })
+  const quorum = (wanted: string) =>
+    until(`quorum ${wanted}`, 15_000, async () => ((await set.call('GET', '/api/v1/set')).body?.quorum === wanted ? true : undefined))
+  const signsAgain = (scheme: Scheme, ms: number) =>
+    until(`${scheme} signs`, ms, async () => {
+      const answer = await sign(scheme, text('again'))
+      return answer.status === 200 ? answer : undefined
+    })
+
+  beforeAll(async () => {
+    set = await startDevSet()
+    for (const scheme of SCHEMES) {
+      const made = await set.call('POST', '/api/v1/keys', { scheme, label: `e2e ${scheme}` })
+      expect(made.status, JSON.stringify(made.body)).toBe(201)
+      keys[scheme] = made.body
+    }
+  }, 90_000)
+
+  afterAll(async () => {
+    const pids = [set.line.gateway_pid, set.line.coordinator_pid, ...set.line.signers.map((s) => s.pid)]
+    expect(await set.stop()).toBe(0)
+    for (const pid of pids) expect(() => process.kill(pid, 0), `process ${pid} is left`).toThrow()
+    expect(() => readdirSync(set.line.data)).toThrow()
+  }, 30_000)
+
+  it.each(SCHEMES)('%s: signatures verify with independent code', async (scheme) => {
+    const message = text(`hello ${scheme}`)
+    const answer = await sign(scheme, message)
+    expect(answer.status).toBe(200)
+    expect(answer.body.state).toBe('signed')
+    expect(answer.body.engine).toBe(scheme === 'ecdsa-secp256k1' ? 'hm' : 'frost')
+    expect(answer.body.signers.length).toBe(scheme === 'ecdsa-secp256k1' ? 3 : 2)
+    expectValid(keys[scheme], message, answer.body.signature)
+  })
+
+  it('mixed schemes and concurrency: every one of some hundred signatures is right', async () => {
+    const jobs = Array.from({ length: 300 }, (_, i) => ({ scheme: SCHEMES[i % 3] as Scheme, message: text(`message ${i}`) }))
+    const answers = await Promise.all(jobs.map(({ scheme, message }) => sign(scheme, message)))
+    answers.forEach((answer, i) => {
+      const { scheme, message } = jobs[i] as (typeof jobs)[number]
+      expect(answer.status, JSON.stringify(answer.body)).toBe(200)
+      expectValid(keys[scheme], message, answer.body.signature)
+    })
+    const ecdsa = answers.filter((_, i) => i % 3 === 0).map((a) => a.body.signature.r)
+    expect(new Set(ecdsa).size).toBe(ecdsa.length)
+  }, 60_000)
+
+  it('the same request id: same bytes give the same answer, other bytes 409', async () => {
+    for (const scheme of SCHEMES) {
+      const body = { request_id: `req_same-${scheme}` }
+      const first = await sign(scheme, text('once'), body)
+      const again = await sign(scheme, text('once'), body)
+      expect(first.status).toBe(200)
+      expect(again.body.signature).toEqual(first.body.signature)
+      const other = await sign(scheme, text('twice'), body)
+      expect(other.status).toBe(409)
+      expect(other.body.code).toBe('request_replayed')
+    }
+  })
+
+  it('one bad request spoils nothing in a batch, order is kept', async () => {
+    const good = (i: number) => ({ key_id: keys['ecdsa-secp256k1'].id, payload: payloadOf('ecdsa-secp256k1', text(`batch ${i}`)) })
+    const unknown = { ...good(1), key_id: `key_${'00'.repeat(32)}` }
+    const answer = await set.call('POST', '/api/v1/sign/batch', { items: [good(0), unknown, good(2)] })
+    expect(answer.status).toBe(200)
+    expect(answer.body.items.map((i: { status: number }) => i.status)).toEqual([200, 404, 200])
+    expectValid(keys['ecdsa-secp256k1'], text('batch 2'), answer.body.items[2].signature.signature)
+  })
+
+  it('one signer killed: FROST goes on within a second of detection, ECDSA names it, all resumes when it returns', async () => {
+    set.signal(3, 'SIGKILL')
+    const started = performance.now()
+    await quorum('degraded')
+    const detected = performance.now()
+    await signsAgain('eddsa-ed25519', 1_000)
+    await signsAgain('schnorr-secp256k1', 1_000)
+    expect(performance.now() - detected).toBeLessThan(2_000)
+    expect(detected - started).toBeLessThan(3_000)
+    const refused = await sign('ecdsa-secp256k1', text('three are needed'))
+    expect(refused.status).toBe(503)
+    expect(refused.body.code).toBe('quorum_unavailable')
+    expect(refused.body.missing).toEqual(['signer-3'])
+    const noKey = await set.call('POST', '/api/v1/keys', { scheme: 'eddsa-ed25519' })
+    expect([noKey.status, noKey.body.code, noKey.body.missing]).toEqual([503, 'quorum_unavailable', ['signer-3']])
+    set.revive(3)
+    await quorum('full')
+    await signsAgain('ecdsa-secp256k1', 10_000)
+  }, 60_000)
+
+  it('a signer that falls silent: FROST requests under way move to other signers', async () => {
+    set.signal(2, 'SIGSTOP')
+    try {
+      const answers = await Promise.all(Array.from({ length: 10 }, (_, i) => sign('eddsa-ed25519', text(`silent ${i}`), { wait_ms: 10_000 })))
+      for (const [i, answer] of answers.entries()) {
+        expect(answer.status, JSON.stringify(answer.body)).toBe(200)
+        expect(answer.body.signers).toEqual([1, 3])
+        expectValid(keys['eddsa-ed25519'], text(`silent ${i}`), answer.body.signature)
+      }
+    } finally {
+      set.signal(2, 'SIGCONT')
+    }
+    await quorum('full')
+    await signsAgain('ecdsa-secp256k1', 10_000)
+  }, 60_000)
+
+  it('two signers killed: 503 for all schemes, naming both', async () => {
+    set.signal(1, 'SIGKILL')
+    set.signal(2, 'SIGKILL')
+    await quorum('lost')
+    for (const scheme of SCHEMES) {
+      const refused = await sign(scheme, text('nobody'))
+      expect([refused.status, refused.body.code]).toEqual([503, 'quorum_unavailable'])
+      expect(refused.body.missing).toEqual(['signer-1', 'signer-2'])
+    }
+    set.revive(1)
+    set.revive(2)
+    await quorum('full')
+    for (const scheme of SCHEMES) await signsAgain(scheme, 10_000)
+  }, 60_000)
+
+  it('a host killed in the middle of signing comes back with its keys and answers no request in two ways', async () => {
+    const requests = Array.from({ length: 60 }, (_, i) => ({
+      scheme: SCHEMES[i % 3] as Scheme,
+      message: text(`crash ${i}`),
+      more: { request_id: `req_crash-${i}`, wait_ms: 8_000 },
+    }))
+    const first = Promise.all(requests.map((r) => sign(r.scheme, r.message, r.more)))
+    await new Promise((resolve) => setTimeout(resolve, 15))
+    set.signal(1, 'SIGKILL')
+    const before = await first
+    set.revive(1)
+    await quorum('full')
+    await signsAgain('ecdsa-secp256k1', 10_000)
+    const after = await Promise.all(requests.map((r) => sign(r.scheme, r.message, r.more)))
+    after.forEach((answer, i) => {
+      const { scheme, message } = requests[i] as (typeof requests)[number]
+      expect(answer.status, JSON.stringify(answer.body)).toBe(200)
+      expectValid(keys[scheme], message, answer.body.signature)
+      if (before[i]?.status === 200) expect(answer.body.signature).toEqual(before[i]?.body.signature)
+    })
+    // The signers too: other bytes under a used id are refused by everybody who answered it.
+    const other = await sign('eddsa-ed25519', text('other bytes'), { request_id: 'req_crash-2' })
+    expect(other.status).toBe(409)
+  }, 60_000)
+
+  it('the coordinator killed and started again serves the same keys and the same answers', async () => {
+    const before = await sign('ecdsa-secp256k1', text('lasting'), { request_id: 'req_lasting' })
+    process.kill(set.line.coordinator_pid, 'SIGKILL')
+    set.reviveHost('coordinator')
+    await quorum('full')
+    await signsAgain('ecdsa-secp256k1', 10_000)
+    const after = await sign('ecdsa-secp256k1', text('lasting'), { request_id: 'req_lasting' })
+    expect(after.body.signature).toEqual(before.body.signature)
+    const listed = await set.call('GET', '/api/v1/keys?limit=2')
+    expect(listed.body.keys?.length ?? listed.body.data?.length).toBe(2)
+  }, 60_000)
+
+  it('no log of any host holds a secret of any host', () => {
+    const hosts = ['gateway', 'coordinator', 'signer-1', 'signer-2', 'signer-3']
+    const secrets = hosts.flatMap((host) => {
+      const dir = `${set.line.data}/${host}`
+      return readdirSync(dir).flatMap((file) => (/\.key$|credential/.test(file) && !file.endsWith('.crt') ? [readFileSync(`${dir}/${file}`)] : []))
+    })
+    expect(secrets.length).toBeGreaterThan(5)
+    const needles = secrets.flatMap((s) => {
+      const inner = /[A-Za-z0-9_-]{40,}/g
+      return [s.toString('hex'), s.toString('base64'), s.toString('base64url'), ...(s.toString('latin1').match(inner) ?? [])]
+    })
+    const logs = hosts.map((host) => readFileSync(`${set.line.data}/${host}/host.log`, 'latin1')).join('\n')
+    expect(logs.length).toBeGreaterThan(1000)
+    for (const needle of needles) expect(logs.includes(needle)).toBe(false)
+  })
+})
