@@ -1,11 +1,8 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
-import type { Logger } from 'pino'
 import { peerFingerprint } from '../../transport/tls-server.ts'
-import type { Metrics } from '../metrics.ts'
-import type { AdmissionLimits } from './admission.ts'
 import type { Client, CoordinatorService, SignatureView, SignedRequest } from './coordinator-service.ts'
 import { createMount, validate } from './endpoint.ts'
-import { createHttpApp } from './http-app.ts'
+import { createHttpApp, type HttpAppOptions } from './http-app.ts'
 import type { HttpEnv } from './http-env.ts'
 import { itemProblem } from './item-problem.ts'
 import { ApiProblem, type ProblemCode } from './problem.ts'
@@ -26,14 +23,11 @@ import {
 import { MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES, SignedBatchBody, SignedRequestBody, signedRequestOf } from './signed-request.ts'
 import { type HostInfo, mountSystemRoutes } from './system-routes.ts'
 
-export interface CoordinatorAppOptions {
+export interface CoordinatorAppOptions extends HttpAppOptions {
   readonly service: CoordinatorService
   /** The configured client of a certificate (SHA-256 of the DER, 64 lower-case hex digits; null: none was proven). */
   readonly clientOf: (fingerprint: string | null) => Client | null
-  readonly metrics: Metrics
-  readonly log: Logger
   readonly info: HostInfo
-  readonly admission?: AdmissionLimits
 }
 
 const SIGNING_PROBLEMS: readonly ProblemCode[] = [
@@ -55,8 +49,8 @@ const SIGNING_PROBLEMS: readonly ProblemCode[] = [
 
 /** The coordinator's API as a value: it never listens, holds no authority, and checks form, limits and who is connected. */
 export function createCoordinatorApp(options: CoordinatorAppOptions): OpenAPIHono<HttpEnv> {
-  const { service, clientOf, metrics, log, info } = options
-  const app = createHttpApp({ log, metrics, ...(options.admission === undefined ? {} : { admission: options.admission }) })
+  const { service, clientOf, metrics, info } = options
+  const app = createHttpApp(options)
   app.openAPIRegistry.registerComponent('securitySchemes', 'mutualTLS', {
     type: 'mutualTLS',
     description: 'The certificate of a configured client, pinned by its SHA-256',

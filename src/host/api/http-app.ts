@@ -12,6 +12,8 @@ export interface HttpAppOptions {
   readonly log: Logger
   readonly metrics: Metrics
   readonly admission?: AdmissionLimits
+  /** Is told of every error that became `internal`, after it was logged: the host may not be able to go on. */
+  readonly onUnexpected?: (error: unknown) => void
 }
 
 /** An answer is for its caller alone and is data, never a page (the page at /docs sets its own policy). */
@@ -45,7 +47,8 @@ function answerProblem(c: Context<HttpEnv>, problem: ApiProblem): Response {
  * An application with what every answer of ours has: an exchange id, an access log line, a measurement, headers, bounded
  * work in flight, and problems instead of exceptions. It never listens.
  */
-export function createHttpApp({ log, metrics, admission: limits = DEFAULT_ADMISSION }: HttpAppOptions): OpenAPIHono<HttpEnv> {
+export function createHttpApp(options: HttpAppOptions): OpenAPIHono<HttpEnv> {
+  const { log, metrics, admission: limits = DEFAULT_ADMISSION, onUnexpected } = options
   const app = new OpenAPIHono<HttpEnv>()
   const admission = createAdmission(limits)
   metrics.gauge('http_calls_open', 'Calls under /api being worked on', [], (gauge) => gauge.set(admission.open()))
@@ -54,7 +57,16 @@ export function createHttpApp({ log, metrics, admission: limits = DEFAULT_ADMISS
     const started = performance.now()
     const exchangeId = crypto.randomUUID()
     c.set('exchangeId', exchangeId)
-    c.set('log', log.child({ reqId: exchangeId }))
+    const exchangeLog = log.child({ reqId: exchangeId })
+    c.set('log', exchangeLog)
+    c.set('report', (problem) => {
+      if (problem.code === 'internal') {
+        exchangeLog.error({ err: problem.cause, request: problem.requestId }, 'call failed')
+        onUnexpected?.(problem.cause)
+      } else if (problem.cause !== undefined) {
+        exchangeLog.warn({ err: problem.cause, code: problem.code, request: problem.requestId }, 'call refused')
+      }
+    })
     c.header('X-Request-Id', exchangeId)
     for (const [name, value] of HEADERS) c.header(name, value)
     await next()
@@ -83,8 +95,7 @@ export function createHttpApp({ log, metrics, admission: limits = DEFAULT_ADMISS
   app.notFound((c) => answerProblem(c, new ApiProblem('not_found', 'no such route')))
   app.onError((error, c) => {
     const problem = toProblem(error)
-    if (problem.code === 'internal') c.var.log.error({ err: error }, 'call failed')
-    else if (problem.cause !== undefined) c.var.log.warn({ err: problem.cause, code: problem.code }, 'call refused')
+    c.var.report(problem)
     return answerProblem(c, problem)
   })
   return app

@@ -1,6 +1,7 @@
 import type { HttpBindings } from '@hono/node-server'
 import type { Logger } from 'pino'
 import type { Ticket } from './admission.ts'
+import type { ApiProblem } from './problem.ts'
 
 /** What every handler of coordinator and gateway finds in its context. */
 export interface HttpEnv {
@@ -10,6 +11,8 @@ export interface HttpEnv {
     exchangeId: string
     log: Logger
     ticket: Ticket
+    /** Logs what the answer does not say. */
+    report: (problem: ApiProblem) => void
     /** For the access log: a configured client's or principal's name. */
     caller: string | undefined
   }

@@ -6,6 +6,6 @@ import { toProblem } from './to-problem.ts'
 /** One item's failure in a batch, as a single call would have answered it. */
 export function itemProblem(c: Context<HttpEnv>, error: unknown): { readonly status: number; readonly problem: ProblemBody } {
   const problem = toProblem(error)
-  if (problem.code === 'internal') c.var.log.error({ err: error }, 'item failed')
+  c.var.report(problem)
   return { status: problem.status, problem: problemBody(problem, c.var.exchangeId, true) }
 }

@@ -1,9 +1,7 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
-import type { Logger } from 'pino'
-import type { AdmissionLimits } from '../api/admission.ts'
 import type { SignatureView } from '../api/coordinator-service.ts'
 import { createMount, validate } from '../api/endpoint.ts'
-import { createHttpApp } from '../api/http-app.ts'
+import { createHttpApp, type HttpAppOptions } from '../api/http-app.ts'
 import type { HttpEnv } from '../api/http-env.ts'
 import { itemProblem } from '../api/item-problem.ts'
 import { ApiProblem, type ProblemCode } from '../api/problem.ts'
@@ -23,7 +21,6 @@ import {
 } from '../api/schemas.ts'
 import { type HostInfo, mountSystemRoutes } from '../api/system-routes.ts'
 import { toProblem } from '../api/to-problem.ts'
-import type { Metrics } from '../metrics.ts'
 import type { KeyDirectory } from './key-directory.ts'
 import type { MakeKey } from './key-maker.ts'
 import { type Authenticate, type Principal, requireScopes } from './principal.ts'
@@ -31,7 +28,7 @@ import { requestIdOf, wishOf } from './read-wish.ts'
 import { IdempotencyHeader, KeyBody, MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES, SignBatchBody, SignBody } from './schemas.ts'
 import type { SigningDesk, SignWish } from './signing-desk.ts'
 
-export interface GatewayAppOptions {
+export interface GatewayAppOptions extends HttpAppOptions {
   readonly authenticate: Authenticate
   /** Takes from a principal's allowance. @throws ApiProblem rate_limited */
   readonly rateLimit: (principal: string, cost: number) => void
@@ -44,10 +41,7 @@ export interface GatewayAppOptions {
   /** Signers of the pinned roster, and the threshold of keys whose maker names none. */
   readonly parties: number
   readonly defaultThreshold: number
-  readonly metrics: Metrics
-  readonly log: Logger
   readonly info: HostInfo
-  readonly admission?: AdmissionLimits
 }
 
 const COMMON_PROBLEMS: readonly ProblemCode[] = [
@@ -76,8 +70,8 @@ const statusOf = (view: SignatureView): 200 | 202 => (view.state === 'pending_si
 
 /** The gateway's API as a value: plain JSON for users, who never see a request document. It never listens. */
 export function createGatewayApp(options: GatewayAppOptions): OpenAPIHono<HttpEnv> {
-  const { authenticate, rateLimit, desk, makeKey, keys, parties, defaultThreshold, metrics, log, info } = options
-  const app = createHttpApp({ log, metrics, ...(options.admission === undefined ? {} : { admission: options.admission }) })
+  const { authenticate, rateLimit, desk, makeKey, keys, parties, defaultThreshold, metrics, info } = options
+  const app = createHttpApp(options)
   app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' })
   app.openAPIRegistry.registerComponent('securitySchemes', 'mutualTLS', { type: 'mutualTLS' })
 

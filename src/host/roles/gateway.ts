@@ -21,13 +21,12 @@ import { createSigningDesk } from '../gateway/signing-desk.ts'
 import { createMetrics } from '../metrics.ts'
 import { openGatewayStore } from '../store/gateway-store.ts'
 import { groupCommit } from '../store/group-commit.ts'
-import { PRUNE_LIMIT } from '../store/retention.ts'
+import { isFatalStoreError, startPruning } from '../store/housekeeping.ts'
 import { readTls } from '../tls/tls-files.ts'
 import { VERSION } from '../version.ts'
 
 /** Every call under way holds one, and a call may be a long poll of 30 seconds. */
 const COORDINATOR_CONNECTIONS = 256
-const PRUNE_EVERY_MS = 60_000
 const SHORT_CALL_MS = 2_000
 /** Anybody may ask /ready; the coordinator is asked once a second at most. */
 const READY_FRESH_MS = 1_000
@@ -94,6 +93,11 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
   const keys = createKeyDirectory({ store, roster, curves, now: Date.now })
   const parties = roster.members.length
   const coordinatorReady = readiness(coordinator)
+  const endIfStoreIsBroken = (error: unknown): void => {
+    if (!isFatalStoreError(error)) return
+    log.fatal('the store is unusable until this host is started again')
+    process.exit(1)
+  }
 
   const app = createGatewayApp({
     authenticate: createAuthenticator({ jwt: config.jwt, principals: config.principals }),
@@ -118,6 +122,7 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
       platform: `${process.platform}-${process.arch} node ${process.version} curve ${curves.id}`,
     },
     admission: { ...DEFAULT_ADMISSION, maxCalls: config.maxCalls },
+    onUnexpected: endIfStoreIsBroken,
   })
   const server = await serveTls({
     fetch: app.fetch,
@@ -128,21 +133,18 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
     ...(config.allowFrom.length > 0 ? { allowFrom: config.allowFrom } : {}),
     onRefused: (refusal) => log.warn(refusal, 'connection refused'),
   })
-  let closing = false
-  // In bites, since each holds the event loop; until nothing is left, or the table would outgrow the clock.
-  const prune = async (): Promise<void> => {
-    while (!closing && store.prune(Date.now()) >= PRUNE_LIMIT) await new Promise(setImmediate)
-  }
-  const pruning = setInterval(() => {
-    prune().catch((err: unknown) => log.error({ err }, 'old requests could not be removed'))
-  }, PRUNE_EVERY_MS)
-  pruning.unref()
+  const stopPruning = startPruning(
+    (now) => store.prune(now),
+    (err) => {
+      log.error({ err }, 'pruning failed')
+      endIfStoreIsBroken(err)
+    },
+  )
   log.info({ url: server.url, coordinator: config.coordinator.url, curve: curves.id }, 'gateway serves')
   return {
     url: server.url,
     close: async () => {
-      closing = true
-      clearInterval(pruning)
+      stopPruning()
       clock.stop()
       await server.close()
       await peer.close()
