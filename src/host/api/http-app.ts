@@ -58,7 +58,6 @@ export function createHttpApp(options: HttpAppOptions): OpenAPIHono<HttpEnv> {
     const exchangeId = crypto.randomUUID()
     c.set('exchangeId', exchangeId)
     const exchangeLog = log.child({ reqId: exchangeId })
-    c.set('log', exchangeLog)
     c.set('report', (problem) => {
       if (problem.code === 'internal') {
         exchangeLog.error({ err: problem.cause, request: problem.requestId }, 'call failed')
@@ -75,7 +74,7 @@ export function createHttpApp(options: HttpAppOptions): OpenAPIHono<HttpEnv> {
     const method = METHODS.has(c.req.method) ? c.req.method : 'other'
     // The route's pattern, never the path: a label with ids in it would grow without bound.
     metrics.observeCall({ method, route: c.req.routePath, status, seconds })
-    c.var.log.info(
+    exchangeLog.info(
       { method: c.req.method, path: c.req.path, status, ms: Math.round(seconds * 1e4) / 10, caller: c.var.caller },
       'call',
     )

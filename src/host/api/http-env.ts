@@ -1,5 +1,4 @@
 import type { HttpBindings } from '@hono/node-server'
-import type { Logger } from 'pino'
 import type { Ticket } from './admission.ts'
 import type { ApiProblem } from './problem.ts'
 
@@ -9,7 +8,6 @@ export interface HttpEnv {
   Variables: {
     /** Names this HTTP exchange in the log and in `X-Request-Id`; a random UUID. */
     exchangeId: string
-    log: Logger
     ticket: Ticket
     /** Logs what the answer does not say. */
     report: (problem: ApiProblem) => void

@@ -17,19 +17,16 @@ export interface Verification {
 
 /**
  * The recovery value belongs to the signature: R = (r, parity) with s R = z G + r Q. A wrong one would make a valid signature that
- * every EVM chain attributes to somebody else. Three multiplications and no inversion.
+ * every EVM chain attributes to somebody else. No inversion; z = 0 is refused long before (src/protocol/request/digest.ts).
  */
 function isRecovery({ secp256k1: group }: Curves, { publicKey, input, signature, yParity }: Verification): boolean {
-  if (yParity !== 0 && yParity !== 1) return false
   const r = signature.subarray(0, 32)
   const nonce = concat(Uint8Array.of(2 + yParity), r)
-  if (!group.isPoint(nonce)) return false
+  const z = group.scalar(BigInt(`0x${toHex(input)}`))
+  if ((yParity !== 0 && yParity !== 1) || !group.isPoint(nonce) || group.isZero(z)) return false
   const left = group.mulPublic(nonce, signature.subarray(32))
-  const parts = [
-    group.mulPublic(group.generator, group.scalar(BigInt(`0x${toHex(input)}`))),
-    group.mulPublic(publicKey, r),
-  ].filter((point) => point !== null)
-  const right = group.sum(parts)
+  const keyPart = group.mulPublic(publicKey, r)
+  const right = keyPart && group.sum([group.baseMul(z), keyPart])
   return left !== null && right !== null && equalBytes(left, right)
 }
 

@@ -11,6 +11,7 @@ import { ROUTES } from '../../protocol/frames/signer-frames.ts'
 import { createPeerClient } from '../../transport/peer-client.ts'
 import { serveTls } from '../../transport/tls-server.ts'
 import { createCoordinatorApp } from '../api/coordinator-app.ts'
+import { clockWatch } from '../clock-watch.ts'
 import type { CoordinatorConfig } from '../config/config.ts'
 import { coordinatorMetrics, type CoordinatorMetrics } from '../coordinator/coordinator-metrics.ts'
 import { coordinatorService } from '../coordinator/coordinator-service.ts'
@@ -146,9 +147,11 @@ export async function startCoordinator(config: CoordinatorConfig, log: Logger): 
   }
   await monitor.start()
 
+  const clock = clockWatch((ms) => log.error({ ms }, 'the clock stepped back: not ready'))
+  const service = coordinatorService({ config, keys, signing, scheduler, monitor, store })
   const clients = new Map(config.clients.map((c) => [c.fingerprint, c]))
   const app = createCoordinatorApp({
-    service: coordinatorService({ config, keys, signing, scheduler, monitor, store }),
+    service: { ...service, ready: () => clock.steady() && service.ready() },
     clientOf: (fingerprint) => (fingerprint === null ? null : (clients.get(fingerprint) ?? null)),
     metrics,
     log,
@@ -171,6 +174,7 @@ export async function startCoordinator(config: CoordinatorConfig, log: Logger): 
     url: server.url,
     close: async () => {
       stopPruning()
+      clock.stop()
       await server.close()
       monitor.stop()
       await Promise.all(peers.map(({ client }) => client.close()))
