@@ -29,8 +29,7 @@ function rounded(value: number): string {
   return Number.isInteger(value) ? String(value) : value.toFixed(Math.min(digits, 3))
 }
 
-const shown = (value: string | number | undefined): string =>
-  typeof value === 'number' ? rounded(value) : (value ?? '')
+const shown = (value: string | number | undefined): string => (typeof value === 'number' ? rounded(value) : (value ?? ''))
 
 /** Numbers to the right, words to the left, columns in the order in which rows name them. */
 export function formatTable({ title, rows }: Table): string {
@@ -39,7 +38,10 @@ export function formatTable({ title, rows }: Table): string {
   const widths = columns.map((_, i) => Math.max(...cells.map((line) => line[i]?.length ?? 0)))
   const isNumeric = columns.map((column) => rows.some((row) => typeof row[column] === 'number'))
   const lines = cells.map((line) =>
-    line.map((cell, i) => (isNumeric[i] ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0))).join('  ').trimEnd(),
+    line
+      .map((cell, i) => (isNumeric[i] ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0)))
+      .join('  ')
+      .trimEnd(),
   )
   const [head, ...body] = lines
   return [`\n${title}`, head, widths.map((width) => '-'.repeat(width)).join('  '), ...body].join('\n')

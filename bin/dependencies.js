@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import process from 'node:process'
@@ -118,7 +119,7 @@ function runNpm(root, args) {
  * @param {() => Promise<void>} work
  */
 export async function withInstallLock(lock, work) {
-  const mine = `${lock}-${process.pid}`
+  const mine = `${lock}-${randomUUID()}`
   writeFileSync(mine, String(process.pid))
   try {
     while (!tryLink(mine, lock)) {

@@ -27,7 +27,8 @@ export function parcelsOf(from: PartyId, signers: readonly PartyId[], bytes: Uin
   const envelope = decodeEnvelope(bytes)
   if (envelope === null) throw new Error(`signer ${from} sent something that is no envelope`)
   const { round, receiver } = envelope
-  if (receiver === EVERYONE) return signers.filter((to) => to !== from).map((to) => ({ round, from, to, kind: 'broadcast', bytes }))
+  if (receiver === EVERYONE)
+    return signers.filter((to) => to !== from).map((to) => ({ round, from, to, kind: 'broadcast', bytes }))
   return [{ round, from, to: receiver, kind: receiver === ASSEMBLER ? 'assembler' : 'direct', bytes }]
 }
 
@@ -42,6 +43,15 @@ export function applyRules(rules: readonly Rule[], parcel: Parcel): readonly Par
 export const drop: Rule['act'] = () => []
 export const duplicate: Rule['act'] = (parcel) => [parcel, parcel, { ...parcel, late: true }]
 export const delay: Rule['act'] = (parcel) => [{ ...parcel, late: true }]
+
+/** Lets the parcels pass and keeps a list of what really travelled. */
+export const record =
+  (into: Parcel[], act: Rule['act'] = (parcel) => [parcel]): Rule['act'] =>
+  (parcel) => {
+    const travelling = act(parcel)
+    into.push(...travelling)
+    return travelling
+  }
 
 /** Delivers changed bytes instead of the parcel. */
 export const replace =
@@ -71,7 +81,19 @@ export const patch =
   }
 
 /** Byte offsets of the header fields (protocols.md 2.5). */
-export const OFFSETS = { magic: 0, suite: 4, protocol: 6, round: 7, session: 8, sender: 40, receiver: 42, prev: 44, kc: 76, length: 108, body: 112 } as const
+export const OFFSETS = {
+  magic: 0,
+  suite: 4,
+  protocol: 6,
+  round: 7,
+  session: 8,
+  sender: 40,
+  receiver: 42,
+  prev: 44,
+  kc: 76,
+  length: 108,
+  body: 112,
+} as const
 
 /** The parcel in the same place of another recorded session. */
 export function spliceFrom(recorded: readonly Parcel[]): Rule['act'] {

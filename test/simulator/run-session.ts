@@ -51,7 +51,9 @@ export function runSession<Result, Commit = never>(plan: Plan<Result, Commit>): 
   try {
     return run(plan)
   } catch (error) {
-    throw new Error(`simulation with seed '${plan.seed}': ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+    throw new Error(`simulation with seed '${plan.seed}': ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    })
   }
 }
 
@@ -115,7 +117,16 @@ export function openSession<Result, Commit>(
   const protocol = PROTOCOLS[setup.protocol]
   const rng = seededRng(`${world.seed}/${seed}/signer/${self}`)
   const { signers } = setup
-  const options = { identity: identityOf(world, self), roster: world.roster, signers, sessionId, suite, protocol, curves: world.curves, rng }
+  const options = {
+    identity: identityOf(world, self),
+    roster: world.roster,
+    signers,
+    sessionId,
+    suite,
+    protocol,
+    curves: world.curves,
+    rng,
+  }
   const channel = plan.channelFor?.(options) ?? new FullChannel(options)
   const env: Env = {
     self,

@@ -27,7 +27,10 @@ export const SignatureId = z
 export const RequestId = z
   .string()
   .regex(/^req_[A-Za-z0-9_-]{1,64}$/, 'must be req_ and 1 to 64 of A-Z a-z 0-9 _ -')
-  .openapi('RequestId', { description: 'Chosen by the caller; the same id with the same content has one outcome, for ever.' })
+  .openapi('RequestId', {
+    description:
+      'Chosen by the caller; the same id with the same content has one outcome, kept for 24 hours after the request has expired.',
+  })
 const SetId = z
   .string()
   .regex(/^set_[0-9a-f]{64}$/)

@@ -6,10 +6,10 @@ import { hostSources } from './host-command.ts'
 
 const KINDS = Object.keys(SETTINGS) as readonly EnvRole[]
 
-function kindOf(named: string | undefined): EnvRole {
+/** `dev`, what most people run, if nothing says otherwise. */
+function kindOf(named = 'dev'): EnvRole {
   const kind = KINDS.find((known) => known === named)
-  if (kind === undefined)
-    throw new UsageError(`${named === undefined ? 'which role?' : `there is no role "${named}";`} Give --role ${KINDS.join('|')}`)
+  if (kind === undefined) throw new UsageError(`there is no role "${named}"; give --role ${KINDS.join('|')}`)
   return kind
 }
 
@@ -17,7 +17,7 @@ export const configCheckCommand = command({
   name: 'config check',
   about: 'Checks every setting and every file it names, as a start would, and says what is wrong.',
   options: {
-    role: { value: 'ROLE', about: `${KINDS.join(' | ')}; QUORATE_ROLE if absent` },
+    role: { value: 'ROLE', about: `${KINDS.join(' | ')}; QUORATE_ROLE if absent, then dev` },
     'env-file': { value: 'FILE', about: 'settings' },
     data: { value: 'DIR', about: 'data directory; QUORATE_DATA if absent' },
   },
@@ -38,7 +38,7 @@ export const configCheckCommand = command({
 export const configTemplateCommand = command({
   name: 'config template',
   about: 'Prints an env file with every setting of a role, what it is for and what is allowed.',
-  options: { role: { value: 'ROLE', about: KINDS.join(' | ') } },
+  options: { role: { value: 'ROLE', about: `${KINDS.join(' | ')}; dev if absent` } },
   run: async ({ role }) => {
     process.stdout.write(formatEnvFile(kindOf(role)))
     return 0

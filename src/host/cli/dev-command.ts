@@ -60,6 +60,8 @@ function describe({ set, gateway, coordinator, signers }: RunningSet) {
     })),
     coordinator_pid: coordinator.pid,
     gateway_pid: gateway.pid,
+    coordinator_command: coordinator.command,
+    gateway_command: gateway.command,
     data: set.dataDir,
     audience: set.audience,
     roster: set.rosterFile,

@@ -32,7 +32,6 @@ export interface SignerConfig extends HostConfig {
   readonly credentials: readonly Credential[]
   readonly ecdsaEngines: readonly 'hm'[]
   readonly kms: { readonly provider: 'local'; readonly file: string }
-  readonly workers: number
 }
 
 export interface CoordinatorConfig extends HostConfig {

@@ -68,7 +68,6 @@ const LOADERS: { readonly [R in Role]: (sources: Sources) => Configs[R] } = {
       credentials: found.credentials,
       ecdsaEngines: s.QUORATE_ECDSA_ENGINES,
       kms: { provider: s.QUORATE_KMS, file: at(s.QUORATE_KMS_FILE) },
-      workers: s.QUORATE_WORKERS,
     }
   },
 

@@ -35,7 +35,11 @@ export const HOST = {
   QUORATE_TLS_CERT: withDefault(path, 'tls.crt', 'TLS certificate, PEM, with intermediates if any'),
   QUORATE_ROSTER: withDefault(path, 'roster.json', 'the roster: public keys, fingerprints and addresses of the signers'),
   QUORATE_ROSTER_HASH: required(hash, 'hash of the roster, pinned; a host refuses to start with any other roster'),
-  QUORATE_ALLOW_FROM: withDefault(listOf(network, 256), '0.0.0.0/0,::/0', 'who may connect at all, by address; the default is everybody'),
+  QUORATE_ALLOW_FROM: withDefault(
+    listOf(network, 256),
+    '0.0.0.0/0,::/0',
+    'who may connect at all, by address; the default is everybody',
+  ),
   QUORATE_LOG_LEVEL: level,
   QUORATE_CURVE: curve,
 } as const
@@ -55,7 +59,6 @@ export const SIGNER = {
   QUORATE_KMS: withDefault(oneOf('local'), 'local', 'what unwraps the data key at start'),
   QUORATE_KMS_FILE: withDefault(path, 'kms.key', 'master key of the local KMS, mode 0600'),
   QUORATE_STORE: withDefault(path, 'signer.sqlite', 'database file'),
-  QUORATE_WORKERS: withDefault(integer(1, 64), '1', 'crypto worker threads; each has its own PRSS generation'),
 } as const
 
 export const COORDINATOR = {

@@ -16,18 +16,17 @@ const KNOWN = new Set([...Object.values(SETTINGS).flatMap((table) => Object.keys
  */
 export function readSources(environment: Readonly<Record<string, string | undefined>>, envFile?: string): Sources {
   const sources = new Map<string, { text: string; from: string }>()
-  const unknown: { setting: string; from: string }[] = []
-  const collect = (texts: Readonly<Record<string, string | undefined>>, from: string, onlyOurs: boolean): void => {
-    for (const [name, text] of Object.entries(texts)) {
-      if (text === undefined || (onlyOurs && !name.startsWith('QUORATE_'))) continue
-      if (KNOWN.has(name)) sources.set(name, { text, from })
-      else unknown.push({ setting: name, from })
-    }
+  for (const [name, text] of Object.entries(envFile === undefined ? {} : readEnvFile(envFile))) {
+    if (text !== undefined) sources.set(name, { text, from: envFile ?? '' })
   }
-  if (envFile !== undefined) collect(readEnvFile(envFile), envFile, false)
-  collect(environment, 'environment', true)
+  for (const [name, text] of Object.entries(environment)) {
+    if (text === undefined || !name.startsWith('QUORATE_')) continue
+    // node takes --env-file for itself, even after the script's name, and has put the file's lines into the environment.
+    if (sources.get(name)?.text !== text) sources.set(name, { text, from: 'environment' })
+  }
+  const unknown = [...sources].filter(([name]) => !KNOWN.has(name))
   if (unknown.length > 0) {
-    throw new ConfigError(unknown.map(({ setting, from }) => ({ setting, from, problem: `no such setting${hint(setting)}` })))
+    throw new ConfigError(unknown.map(([setting, { from }]) => ({ setting, from, problem: `no such setting${hint(setting)}` })))
   }
   return sources
 }

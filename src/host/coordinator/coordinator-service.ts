@@ -28,7 +28,7 @@ export function coordinatorService(o: CoordinatorServiceOptions): CoordinatorSer
     sign: async (request, client, waitMs) => {
       const document = admitted(request, client, audience)
       if (document.type !== 'sign.v1') throw new ApiProblem('malformed_request', 'a document of type sign.v1 is expected')
-      return await o.signing.sign(request, document, waitMs)
+      return await named(document, () => o.signing.sign(request, document, waitMs))
     },
     createKey: async (request, client) => {
       const document = admitted(request, client, audience)
@@ -36,7 +36,7 @@ export function coordinatorService(o: CoordinatorServiceOptions): CoordinatorSer
       if (document.parties !== roster.members.length) {
         throw new ApiProblem('malformed_request', `parties is ${roster.members.length}: all signers of the set`)
       }
-      return keyView(await o.keys.create(request, document))
+      return await named(document, async () => keyView(await o.keys.create(request, document)))
     },
     getKey: (id, client) => {
       const keyId = parseKeyId(id)
@@ -60,6 +60,15 @@ export function coordinatorService(o: CoordinatorServiceOptions): CoordinatorSer
     getSignature: async (id, client, waitMs) => await o.signing.read(id, (owner) => client.credentials.includes(owner), waitMs),
     set: () => setView(o),
     ready: () => SCHEMES.some((scheme) => canSign(o, scheme)),
+  }
+}
+
+/** Problems of a request say which one they belong to. */
+async function named<T>(document: Document, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw error instanceof ApiProblem ? error.withRequest(document.requestId) : error
   }
 }
 

@@ -10,7 +10,6 @@ import type { GatewayConfig } from '../config/config.ts'
 
 /** What a user may be granted. `digest`: have bare hashes signed, of which nobody can tell what stands behind them. */
 export const SCOPES = ['keys:read', 'keys:write', 'sign', 'digest'] as const
-export type Scope = (typeof SCOPES)[number]
 
 /** Who calls. */
 export interface Principal {

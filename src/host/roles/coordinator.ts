@@ -21,7 +21,7 @@ import { signerNames } from '../coordinator/signer-names.ts'
 import { SigningService } from '../coordinator/signing-service.ts'
 import { selectCurves } from '../curve/select-curves.ts'
 import { createMetrics } from '../metrics.ts'
-import { startPruning } from '../store/housekeeping.ts'
+import { isFatalStoreError, startPruning } from '../store/housekeeping.ts'
 import { openCoordinatorStore } from '../store/coordinator-store.ts'
 import { groupCommit } from '../store/group-commit.ts'
 import { readTls } from '../tls/tls-files.ts'
@@ -155,6 +155,11 @@ export async function startCoordinator(config: CoordinatorConfig, log: Logger): 
     clientOf: (fingerprint) => (fingerprint === null ? null : (clients.get(fingerprint) ?? null)),
     metrics,
     log,
+    onUnexpected: (error) => {
+      if (!isFatalStoreError(error)) return
+      log.fatal('the store is unusable until this host is started again')
+      process.exit(1)
+    },
     info: { role: 'coordinator', version: VERSION, platform: `${process.platform} ${process.arch}, Node ${process.versions.node}, curve ${curves.id}` },
   })
   const server = await serveTls({

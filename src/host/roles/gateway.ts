@@ -130,7 +130,7 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
     port: config.listen.port,
     tls,
     clients: { mode: config.principals.length > 0 ? 'request' : 'none' },
-    ...(config.allowFrom.length > 0 ? { allowFrom: config.allowFrom } : {}),
+    allowFrom: config.allowFrom,
     onRefused: (refusal) => log.warn(refusal, 'connection refused'),
   })
   const stopPruning = startPruning(

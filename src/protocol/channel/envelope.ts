@@ -2,7 +2,6 @@ import { concat, u8, u16, u32 } from '../engine/bytes.ts'
 import type { PartyId } from '../engine/party.ts'
 import { TAGS } from '../engine/tags.ts'
 import { TH } from '../engine/transcript.ts'
-import { PROTOCOLS, type ProtocolName, SUITES, type Suite } from './setup.ts'
 
 /** Longest body of any message; checked before a length field is believed. */
 export const MAX_BODY = 1 << 20
@@ -60,9 +59,6 @@ export function encodeEnvelope(e: Envelope): Uint8Array {
   const macs = e.kind === 'light' ? [u8(e.macs.size), ...[...e.macs].map(([id, mac]) => concat(u16(id), mac))] : []
   return concat(headerBytes(e, e.body.length), e.body, e.signature, ...macs)
 }
-
-export const protocolNumber = (name: ProtocolName): number => PROTOCOLS[name]
-export const suiteNumber = (name: Suite): number => SUITES[name]
 
 /** Parses an envelope; null for anything that is not exactly one. Copies every field out of the input. */
 export function decodeEnvelope(input: Uint8Array): Envelope | null {

@@ -20,7 +20,7 @@ export interface FullChannelOptions {
   readonly protocol: number
   readonly curves: Curves
   readonly rng: Rng
-  /** The protocol sends no direct messages (FROST): no ephemeral key is made, nor put before the round-1 broadcast. */
+  /** The protocol sends no direct messages (FROST): no ephemeral key is drawn, nor put before the round-1 broadcast. */
   readonly signedOnly?: boolean
 }
 
@@ -40,14 +40,15 @@ export class FullChannel implements Channel {
 
   constructor(options: FullChannelOptions) {
     this.#o = options
-    this.#ephemeral = options.rng(EPHEMERAL)
+    this.#ephemeral = options.signedOnly === true ? new Uint8Array(0) : options.rng(EPHEMERAL)
     this.#transcript = options.sessionId
   }
 
   seal(round: number, exchange: Exchange<unknown>): readonly Accepted[] {
+    if (exchange.direct !== undefined && this.#o.signedOnly === true) throw new Error('direct messages need ephemeral keys')
     const sealed: Accepted[] = []
     if (exchange.broadcast !== undefined) {
-      const prefix = round === 1 && this.#o.signedOnly !== true ? this.#o.curves.x25519PublicKey(this.#ephemeral) : new Uint8Array(0)
+      const prefix = this.#prefixed(round) ? this.#o.curves.x25519PublicKey(this.#ephemeral) : new Uint8Array(0)
       const accepted = this.#sign(round, EVERYONE, noBytes32(), concat(prefix, exchange.broadcast))
       this.#ownBroadcast = { round, accepted }
       sealed.push(accepted)
@@ -90,7 +91,7 @@ export class FullChannel implements Channel {
     }
     const inbox = new Map<PartyId, Incoming>()
     for (const [from, { envelope }] of mail.broadcasts) {
-      inbox.set(from, { broadcast: round === 1 && this.#o.signedOnly !== true ? this.#takeEphemeral(from, envelope.body) : envelope.body })
+      inbox.set(from, { broadcast: this.#prefixed(round) ? this.#takeEphemeral(from, envelope.body) : envelope.body })
     }
     const evidence = new Map<PartyId, Evidence>()
     const unusable: PartyId[] = []
@@ -155,6 +156,10 @@ export class FullChannel implements Channel {
     const digest = contentDigest(header, body)
     const signature = this.#o.curves.ed25519Sign(digest, this.#o.identity.signSeed)
     return { envelope: { ...header, body, signature, macs: new Map() }, digest }
+  }
+
+  #prefixed(round: number): boolean {
+    return round === 1 && this.#o.signedOnly !== true
   }
 
   #takeEphemeral(from: PartyId, body: Uint8Array): Uint8Array {

@@ -48,7 +48,8 @@ export function settleViews(context: ViewContext, envelopes: Iterable<Uint8Array
 
   // Every author said one thing, so there is one true transcript: walk it and compare what each envelope claims of it.
   const falsePrev = new Set<PartyId>()
-  for (const { envelope } of signed) if (envelope.round === 1 && !equalBytes(envelope.prev, noBytes32())) falsePrev.add(envelope.sender)
+  for (const { envelope } of signed)
+    if (envelope.round === 1 && !equalBytes(envelope.prev, noBytes32())) falsePrev.add(envelope.sender)
   let transcript = context.sessionId
   for (let round = 1; rounds.get(round)?.size === context.signers.length; round++) {
     const senders = [...(rounds.get(round) ?? [])].sort(([a], [b]) => a - b)

@@ -15,6 +15,7 @@ export const TAGS = {
   lightMac: tag('hm-mac'),
   // key generation (protocols.md 3)
   dkgCommit: tag('dkg-com'),
+  dkgNonce: tag('dkg-nonce'),
   dkgProof: tag('dkg-pop'),
   dkgConfirm: tag('dkg-conf'),
   chainPart: tag('chain-part'),

@@ -7,7 +7,7 @@ import { broadcastOf, directOf, type Env, type Inbox, type Protocol, peersOf } f
 import { TAGS } from '../engine/tags.ts'
 import { TH } from '../engine/transcript.ts'
 import { SCHEMES, type Scheme } from '../request/document.ts'
-import { addCommitments, commit, evaluateCommitments } from '../sharing/feldman.ts'
+import { addCommitments, type Commitments, commit, evaluateCommitments } from '../sharing/feldman.ts'
 import { abscissa, evaluate, randomPolynomial, sumScalars } from '../sharing/polynomial.ts'
 import { type Certificate, certificateMessage, verifyCertificateSignature } from './certificate.ts'
 import { type DkgView, judgeComplaint, receiveShare } from './complaint.ts'
@@ -136,41 +136,19 @@ export function* dkg(env: Env, params: DkgParams): Protocol<KeyGenResult, Pendin
     }
 
     // The local result. D5, equal views, is the channel's: no message of round 3 is read before its `prev` is T_2.
-    const transcript = Uint8Array.from(env.transcript())
-    const all = parties.map((id) => reveals.get(id) as Reveal)
-    const total = nonZero(
-      addCommitments(
-        group,
-        all.map((r) => r.commitments),
-      ),
-    ) // D6
-    const publicKey = total[0] as Uint8Array
+    const dealt = parties.map((id) => (reveals.get(id) as Reveal).commitments)
+    const total = nonZero(addCommitments(group, dealt)) // D6
     const verificationShares = nonZero(parties.map((id) => evaluateCommitments(group, total, abscissa(group, id))))
     const verificationShareOf = new Map(parties.map((id, i) => [id, verificationShares[i] as Uint8Array]))
     const ownVerificationShare = verificationShareOf.get(self) as Uint8Array
     const share = secret(sumScalars(group, [...shares.values()]))
     if (group.isZero(share) || !equalBytes(group.baseMul(share), ownVerificationShare)) throw new Fault('DKG_SELF')
     const chain = secret(TH(TAGS.chain, sessionId, ...parties.map((id) => chainParts.get(id) as Uint8Array)))
-    const keyId = TH(TAGS.key, u16(SUITES[scheme]), publicKey, chain)
-    const epochId = TH(TAGS.epoch, keyId, u32(FIRST_EPOCH), roster.hash, list(total))
-    const key: PublicPackage = {
-      sessionId: Uint8Array.from(sessionId),
-      transcript,
-      scheme,
-      publicKey,
-      verificationShares,
-      keyId,
-      epochId,
-      epoch: FIRST_EPOCH,
-      threshold,
-      parties: [...parties],
-      rosterHash: Uint8Array.from(roster.hash),
-      requestHash: Uint8Array.from(params.requestHash),
-    }
+    const key = describeKey(env, params, total, verificationShares, chain)
 
     // 3. Confirm: proof of knowledge of the share, certificate signature. The share is durable before either leaves.
     const signature = params.sign(certificateMessage(key))
-    const knowledge = prove(group, [share], confirmationChallenge(group, transcript, self, ownVerificationShare), rng)
+    const knowledge = prove(group, [share], confirmationChallenge(group, key.transcript, self, ownVerificationShare), rng)
     const closed = yield {
       name: 'dkg/confirm',
       broadcast: closing.encode({ type: 'confirmation', value: { knowledge, signature } }),
@@ -186,7 +164,7 @@ export function* dkg(env: Env, params: DkgParams): Protocol<KeyGenResult, Pendin
     // D7
     for (const [from, confirmation] of confirmations) {
       const expected = verificationShareOf.get(from) as Uint8Array
-      const challenge = confirmationChallenge(group, transcript, from, expected)
+      const challenge = confirmationChallenge(group, key.transcript, from, expected)
       if (!verify(group, [expected], confirmation.knowledge, challenge)) throw new Fault('DKG_CONF', [from])
     }
     // D8
@@ -214,6 +192,32 @@ function assertDkg(env: Env, params: DkgParams): void {
   if (env.parties.join() !== env.roster.members.map((m) => m.id).join()) refuse('key generation needs every signer of the roster')
   if (!SCHEMES.includes(params.scheme)) refuse('no such scheme')
   if (params.requestHash.length !== 32) refuse('a request hash has 32 bytes')
+}
+
+/** What the signers certify. The chain code enters as the opening of key_id and nowhere else. */
+function describeKey(
+  env: Env,
+  params: DkgParams,
+  commitments: Commitments,
+  verificationShares: readonly Uint8Array[],
+  chain: Uint8Array,
+): PublicPackage {
+  const publicKey = commitments[0] as Uint8Array
+  const keyId = TH(TAGS.key, u16(SUITES[params.scheme]), publicKey, chain)
+  return {
+    sessionId: Uint8Array.from(env.sessionId),
+    transcript: Uint8Array.from(env.transcript()),
+    scheme: params.scheme,
+    publicKey,
+    verificationShares,
+    keyId,
+    epochId: TH(TAGS.epoch, keyId, u32(FIRST_EPOCH), env.roster.hash, list(commitments)),
+    epoch: FIRST_EPOCH,
+    threshold: env.threshold,
+    parties: [...env.parties],
+    rosterHash: Uint8Array.from(env.roster.hash),
+    requestHash: Uint8Array.from(params.requestHash),
+  }
 }
 
 /** Decodes one broadcast per peer; whatever is wrong with it is its sender's fault. */

@@ -44,7 +44,7 @@ export const confirmationChallenge =
  * it is the ordinary Schnorr proof. Fiat-Shamir with rewinding (special soundness t + 1), not a straight-line extractable proof.
  */
 export function prove(group: Group, polynomial: SecretPolynomial, challenge: Challenge, rng: Rng): Proof {
-  const nonce = group.randomScalar(rng)
+  const nonce = group.randomScalar(hedged(group, polynomial, challenge, rng))
   try {
     const commitment = group.baseMul(nonce)
     const c = challenge(commitment)
@@ -55,6 +55,19 @@ export function prove(group: Group, polynomial: SecretPolynomial, challenge: Cha
     wipe(nonce)
   }
 }
+
+/**
+ * Randomness for a nonce, mixed with the secret and, through a challenge at a fixed point, with the statement: a cloned process or a stuck
+ * generator then still takes other nonces for another session, and one nonce under two challenges would give the secret away.
+ */
+const hedged =
+  (group: Group, polynomial: SecretPolynomial, challenge: Challenge, rng: Rng): Rng =>
+  (length) => {
+    const random = rng(32)
+    const mixed = XOF(length, TAGS.dkgNonce, random, challenge(group.generator), ...polynomial)
+    wipe(random)
+    return mixed
+  }
 
 /**
  * z G == A + c F(c). False for an A that is no point and for a z that is zero or not canonical, which an honest prover

@@ -20,6 +20,11 @@ describe('readSources', () => {
     })
   })
 
+  it('names the file where node has copied it into the environment', () => {
+    const path = envFile('QUORATE_PORT=1\n')
+    expect(readSources({ QUORATE_PORT: '1' }, path).get('QUORATE_PORT')?.from).toBe(path)
+  })
+
   it('takes no other names from the environment', () => {
     expect(readSources({ PATH: '/bin', QUORATE_ROLE: 'signer', QUORATE_LONG: '1' }).get('PATH')).toBeUndefined()
   })

@@ -83,7 +83,7 @@ beforeAll(async () => {
     listen: { host: LOOPBACK, port: 0 },
     tls: { keyFile: file('tls.key'), certFile: file('tls.crt') },
     roster: { roster: set.roster, audience: set.audience, signers: [] },
-    allowFrom: [],
+    allowFrom: ['127.0.0.0/8'],
     logLevel: 'info',
     curve: 'native',
     storeFile: file('gateway.sqlite'),

@@ -1,6 +1,6 @@
 import { toHex } from '../../../src/protocol/engine/bytes.ts'
 import type { PartyId } from '../../../src/protocol/engine/party.ts'
-import { broadcastOf, directOf, type Env, peersOf, type Protocol } from '../../../src/protocol/engine/round.ts'
+import { broadcastOf, directOf, type Env, type Protocol, peersOf } from '../../../src/protocol/engine/round.ts'
 import { type Plan, type Run, runSession } from '../../simulator/run-session.ts'
 import { makeWorld, setupOf, type World } from '../../simulator/world.ts'
 
@@ -12,7 +12,8 @@ export interface Heard {
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
 const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
-const said = (round: number, from: PartyId, to?: PartyId): string => `round ${round} from ${from}${to === undefined ? '' : ` to ${to}`}`
+const said = (round: number, from: PartyId, to?: PartyId): string =>
+  `round ${round} from ${from}${to === undefined ? '' : ` to ${to}`}`
 
 /** A protocol without mathematics that uses all of the full channel: three rounds, private messages in the second. */
 export function* chatter(env: Env): Protocol<Heard> {
@@ -49,7 +50,8 @@ export function finished(run: Run<Heard, never>): readonly PartyId[] {
   return parties.filter((id) => {
     const end = run.ends.get(id)
     if (end?.type !== 'done') return false
-    if (end.result.words.join() !== expectedWords(id, parties).join()) throw new Error(`signer ${id} was told lies, seed ${run.seed}`)
+    if (end.result.words.join() !== expectedWords(id, parties).join())
+      throw new Error(`signer ${id} was told lies, seed ${run.seed}`)
     return true
   })
 }

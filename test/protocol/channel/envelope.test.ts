@@ -1,6 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { contentDigest, decodeEnvelope, type Envelope, encodeEnvelope, headerBytes, MAX_BODY } from '../../../src/protocol/channel/envelope.ts'
+import {
+  contentDigest,
+  decodeEnvelope,
+  type Envelope,
+  encodeEnvelope,
+  headerBytes,
+  MAX_BODY,
+} from '../../../src/protocol/channel/envelope.ts'
 import { concat, toHex, u8, u16, u32 } from '../../../src/protocol/engine/bytes.ts'
 import { OFFSETS } from '../../simulator/relay.ts'
 
@@ -55,8 +62,18 @@ describe('envelope bytes', () => {
   it('the layout is that of protocols.md 2.5, written down once', () => {
     const repeat = (n: number, byte: number): Uint8Array => new Uint8Array(n).fill(byte)
     const layout = concat(
-      new TextEncoder().encode('QRT1'), u16(1), u8(2), u8(3), repeat(32, 4), u16(5), u16(6), repeat(32, 7), repeat(32, 8), u32(2),
-      Uint8Array.of(9, 10), repeat(64, 11),
+      new TextEncoder().encode('QRT1'),
+      u16(1),
+      u8(2),
+      u8(3),
+      repeat(32, 4),
+      u16(5),
+      u16(6),
+      repeat(32, 7),
+      repeat(32, 8),
+      u32(2),
+      Uint8Array.of(9, 10),
+      repeat(64, 11),
     )
     expect(toHex(encodeEnvelope(EXAMPLE))).toBe(toHex(layout))
     expect(headerBytes(EXAMPLE, 2)).toEqual(layout.slice(0, OFFSETS.body))

@@ -5,8 +5,8 @@ import { keyCommitment, openBody } from '../../../src/protocol/channel/message-k
 import { makeRoster } from '../../../src/protocol/channel/roster.ts'
 import { equalBytes, toHex } from '../../../src/protocol/engine/bytes.ts'
 import type { PartyId } from '../../../src/protocol/engine/party.ts'
-import { directOf, type Env, type Evidence, peersOf, type Protocol } from '../../../src/protocol/engine/round.ts'
-import { inject, OFFSETS, resign, type Rule, replace } from '../../simulator/relay.ts'
+import { directOf, type Env, type Evidence, type Protocol, peersOf } from '../../../src/protocol/engine/round.ts'
+import { inject, OFFSETS, type Rule, replace, resign } from '../../simulator/relay.ts'
 import { runSession } from '../../simulator/run-session.ts'
 import { findSecrets } from '../../simulator/secret-scan.ts'
 import { setupOf, type World } from '../../simulator/world.ts'
@@ -111,14 +111,18 @@ describe('low-order X25519 keys', () => {
 
 describe('a round-1 broadcast without room for an ephemeral key', () => {
   it.each([0, 31])('%i bytes: MALFORMED names its sender', (length) => {
-    const rule: Rule = { when: { round: 1, from: 3 }, act: replace((bytes) => resign(world, bytes, () => ({ body: new Uint8Array(length) }))) }
+    const rule: Rule = {
+      when: { round: 1, from: 3 },
+      act: replace((bytes) => resign(world, bytes, () => ({ body: new Uint8Array(length) }))),
+    }
     expect(endings(chat('short', { rules: [rule] }))).toMatchObject({ 1: 'MALFORMED:3', 2: 'MALFORMED:3' })
   })
 })
 
 describe('direct messages of a malicious sender', () => {
   const when = { round: 2, from: 3, to: 1, kind: 'direct' } as const
-  const wrongCommitment = (bytes: Uint8Array): Uint8Array => resign(world, bytes, () => ({ keyCommitment: new Uint8Array(32).fill(5) }))
+  const wrongCommitment = (bytes: Uint8Array): Uint8Array =>
+    resign(world, bytes, () => ({ keyCommitment: new Uint8Array(32).fill(5) }))
 
   it('a key commitment that is not to our key is as if nothing had come, and names nobody', () => {
     const run = chat('kc', { rules: [{ when, act: replace(wrongCommitment) }] })
@@ -140,7 +144,12 @@ describe('direct messages of a malicious sender', () => {
       rules: [{ when: { ...when, round: 1 }, act: replace(garbled) }],
       scriptFor: function* (env): Protocol<number> {
         const peers = peersOf(env)
-        const inbox = yield { name: 'one', broadcast: new Uint8Array(0), direct: new Map(peers.map((to) => [to, SECRET])), from: peers }
+        const inbox = yield {
+          name: 'one',
+          broadcast: new Uint8Array(0),
+          direct: new Map(peers.map((to) => [to, SECRET])),
+          from: peers,
+        }
         if (env.self === 1) for (const from of peers) seen.set(from, directOf(inbox, from).length)
         return env.evidence(peers[0] as PartyId).envelope.length
       },
@@ -150,6 +159,46 @@ describe('direct messages of a malicious sender', () => {
       [2, 32],
       [3, 0],
     ])
+  })
+})
+
+describe('signed only (FROST)', () => {
+  const signedOnly = (options: FullChannelOptions): FullChannel => new FullChannel({ ...options, signedOnly: true })
+  function* shout(env: Env): Protocol<string> {
+    const peers = peersOf(env)
+    for (let round = 1; round <= 2; round++) yield { name: 'shout', broadcast: Uint8Array.of(env.self), from: peers }
+    return toHex(env.transcript())
+  }
+
+  it('sends the bodies as they are, draws nothing, and still compares views', () => {
+    let drawn = 0
+    const channelFor = (options: FullChannelOptions): FullChannel =>
+      signedOnly({
+        ...options,
+        rng: (length) => {
+          drawn += 1
+          return options.rng(length)
+        },
+      })
+    const run = runSession({ world, setup, seed: 'shout', scriptFor: shout, channelFor })
+    const transcripts = new Set([...run.ends.values()].map((end) => (end.type === 'done' ? end.result : '')))
+    expect(transcripts.size).toBe(1)
+    expect(drawn).toBe(0)
+    for (const { bytes } of run.sent) expect(decodeEnvelope(bytes)?.body).toHaveLength(1)
+    const split: Rule = {
+      when: { round: 1, from: 3, to: 2 },
+      act: replace((bytes) => resign(world, bytes, () => ({ body: Uint8Array.of(9) }))),
+    }
+    expect(endings(runSession({ world, setup, seed: 'shout', scriptFor: shout, channelFor, rules: [split] }))).toMatchObject({
+      1: 'INCONSISTENT_BROADCAST',
+      2: 'INCONSISTENT_BROADCAST',
+    })
+  })
+
+  it('a direct message on it is a bug of the script', () => {
+    expect(() => runSession({ world, setup, seed: 'whisper', scriptFor: whisper, channelFor: signedOnly })).toThrow(
+      'ephemeral keys',
+    )
   })
 })
 

@@ -7,12 +7,12 @@ import { memberOf } from '../../../src/protocol/channel/roster.ts'
 import { PROTOCOLS, SUITES } from '../../../src/protocol/channel/setup.ts'
 import { u8 } from '../../../src/protocol/engine/bytes.ts'
 import { ASSEMBLER, EVERYONE, type PartyId } from '../../../src/protocol/engine/party.ts'
-import { broadcastOf, type Env, type Exchange, peersOf, type Protocol } from '../../../src/protocol/engine/round.ts'
-import { delay, drop, duplicate, equivocate, flip, inject, replace, type Rule } from '../../simulator/relay.ts'
+import { broadcastOf, type Env, type Exchange, type Protocol, peersOf } from '../../../src/protocol/engine/round.ts'
+import { delay, drop, duplicate, equivocate, flip, inject, type Rule, replace } from '../../simulator/relay.ts'
 import { type Run, runSession } from '../../simulator/run-session.ts'
 import { seededRng } from '../../simulator/seeded-rng.ts'
 import { identityOf, setupOf } from '../../simulator/world.ts'
-import { chatWorld as world, endings } from './chatter.ts'
+import { endings, chatWorld as world } from './chatter.ts'
 
 const all = [1, 2, 3]
 const pairKey = (a: PartyId, b: PartyId): Uint8Array => seededRng(`mac ${Math.min(a, b)} ${Math.max(a, b)}`)(32)
@@ -48,7 +48,8 @@ describe('light envelopes', () => {
   })
 
   it('are accepted by each receiver, after a trip over the wire', () => {
-    for (const id of [2, 3]) expect(channel(id).authenticate(decodeEnvelope(encodeEnvelope(broadcast)) as Envelope)).not.toBe(null)
+    for (const id of [2, 3])
+      expect(channel(id).authenticate(decodeEnvelope(encodeEnvelope(broadcast)) as Envelope)).not.toBe(null)
   })
 
   it('T-08: a missing MAC is a wrong MAC', () => {
@@ -154,7 +155,9 @@ describe('a session on the light channel', () => {
     for (const id of all) {
       const answer = decodeEnvelope(assembler.get(id)?.[0] as Uint8Array) as Envelope
       expect(answer.body).toEqual(u8(100 + id))
-      expect(world.curves.ed25519Verify(answer.signature, contentDigest(answer, answer.body), memberOf(world.roster, id).signKey)).toBe(true)
+      expect(
+        world.curves.ed25519Verify(answer.signature, contentDigest(answer, answer.body), memberOf(world.roster, id).signKey),
+      ).toBe(true)
     }
   })
 
@@ -166,13 +169,15 @@ describe('a session on the light channel', () => {
   })
 
   /** A malicious signer can compute MACs over anything; whether it also signs decides if it can be named. */
-  const secondVersion = (signs: boolean): Rule['act'] => (parcel) => {
-    const envelope = { ...(decodeEnvelope(parcel.bytes) as Envelope), body: u8(99) }
-    const digest = contentDigest(envelope, envelope.body)
-    const signature = signs ? world.curves.ed25519Sign(digest, identityOf(world, parcel.from).signSeed) : new Uint8Array(64)
-    const mac = hmac(sha256, pairKey(parcel.from, parcel.to), macInput({ signature }, digest))
-    return [parcel, { ...parcel, bytes: encodeEnvelope({ ...envelope, signature, macs: new Map([[parcel.to, mac]]) }) }]
-  }
+  const secondVersion =
+    (signs: boolean): Rule['act'] =>
+    (parcel) => {
+      const envelope = { ...(decodeEnvelope(parcel.bytes) as Envelope), body: u8(99) }
+      const digest = contentDigest(envelope, envelope.body)
+      const signature = signs ? world.curves.ed25519Sign(digest, identityOf(world, parcel.from).signSeed) : new Uint8Array(64)
+      const mac = hmac(sha256, pairKey(parcel.from, parcel.to), macInput({ signature }, digest))
+      return [parcel, { ...parcel, bytes: encodeEnvelope({ ...envelope, signature, macs: new Map([[parcel.to, mac]]) }) }]
+    }
   const holdBack: Rule = { when: { from: 2, to: 1 }, act: delay }
 
   it('T-05: two versions of a broadcast abort; the author is named when both are signed', () => {

@@ -4,17 +4,35 @@ import { settleViews } from '../../../src/protocol/channel/views.ts'
 import { concat, u8, u16, u32 } from '../../../src/protocol/engine/bytes.ts'
 import type { PartyId } from '../../../src/protocol/engine/party.ts'
 import {
-  delay, drop, duplicate, equivocate, flip, inject, OFFSETS, type Parcel, patch, replace, resign, type Rule, showBoth, spliceFrom,
+  delay,
+  drop,
+  duplicate,
+  equivocate,
+  flip,
+  inject,
+  OFFSETS,
+  type Parcel,
+  patch,
+  type Rule,
+  replace,
+  resign,
+  showBoth,
+  spliceFrom,
 } from '../../simulator/relay.ts'
 import type { Run } from '../../simulator/run-session.ts'
 import { setupOf } from '../../simulator/world.ts'
-import { chat, chatWorld as world, endings, finished, type Heard } from './chatter.ts'
+import { chat, endings, finished, type Heard, chatWorld as world } from './chatter.ts'
 
 const all = [1, 2, 3]
 const honest = chat('honest')
 const whenOf = ({ round, from, to, kind }: Parcel): Rule['when'] => ({ round, from, to, kind })
 const nameOf = (p: Parcel): string => `round ${p.round} ${p.kind} ${p.from} to ${p.to}`
-const context = (run: Run<Heard, never>) => ({ sessionId: run.sessionId, signers: all, roster: world.roster, curves: world.curves })
+const context = (run: Run<Heard, never>) => ({
+  sessionId: run.sessionId,
+  signers: all,
+  roster: world.roster,
+  curves: world.curves,
+})
 const appended = ({ body }: Envelope): Partial<Envelope> => ({ body: concat(body, u8(0)) })
 
 describe('an honest relay', () => {
@@ -52,28 +70,34 @@ describe('14.1: damaged envelopes are ignored and the session completes when the
     expect(tried).toBeGreaterThan(170)
   })
 
-  it.each(kinds.map((p) => [nameOf(p), p] as const))('%s: cut, extended, other length, other magic, swapped parties', (_, parcel) => {
-    const { sender, receiver, length, body, magic } = OFFSETS
-    const changes: readonly ((bytes: Uint8Array) => Uint8Array)[] = [
-      () => new Uint8Array(0),
-      (bytes) => bytes.slice(0, -1),
-      (bytes) => bytes.slice(0, body),
-      (bytes) => concat(bytes, u8(0)),
-      (bytes) => concat(bytes, bytes),
-      patch(length, u32(0)),
-      patch(length, u32(1 << 30)),
-      patch(length, u32(0xffffffff)),
-      patch(magic, u32(0)),
-      patch(magic, Uint8Array.of(0x51, 0x52, 0x4c, 0x31)),
-      patch(sender, concat(u16(1), u16(2))),
-      patch(sender, u16(3)),
-      patch(receiver, u16(3)),
-      patch(receiver, u16(0xffff)),
-      patch(receiver, u16(0)),
-    ]
-    const act: Rule['act'] = (p) => [...changes.map((change) => ({ ...p, bytes: change(Uint8Array.from(p.bytes)) })), { ...p, late: true }]
-    expect(finished(chat('damage', { rules: [{ when: whenOf(parcel), act }] }))).toEqual(all)
-  })
+  it.each(kinds.map((p) => [nameOf(p), p] as const))(
+    '%s: cut, extended, other length, other magic, swapped parties',
+    (_, parcel) => {
+      const { sender, receiver, length, body, magic } = OFFSETS
+      const changes: readonly ((bytes: Uint8Array) => Uint8Array)[] = [
+        () => new Uint8Array(0),
+        (bytes) => bytes.slice(0, -1),
+        (bytes) => bytes.slice(0, body),
+        (bytes) => concat(bytes, u8(0)),
+        (bytes) => concat(bytes, bytes),
+        patch(length, u32(0)),
+        patch(length, u32(1 << 30)),
+        patch(length, u32(0xffffffff)),
+        patch(magic, u32(0)),
+        patch(magic, Uint8Array.of(0x51, 0x52, 0x4c, 0x31)),
+        patch(sender, concat(u16(1), u16(2))),
+        patch(sender, u16(3)),
+        patch(receiver, u16(3)),
+        patch(receiver, u16(0xffff)),
+        patch(receiver, u16(0)),
+      ]
+      const act: Rule['act'] = (p) => [
+        ...changes.map((change) => ({ ...p, bytes: change(Uint8Array.from(p.bytes)) })),
+        { ...p, late: true },
+      ]
+      expect(finished(chat('damage', { rules: [{ when: whenOf(parcel), act }] }))).toEqual(all)
+    },
+  )
 
   it('every message of another session, and those of this one that are for others or our own', () => {
     const other = chat('another session', {
@@ -89,7 +113,10 @@ describe('14.1: damaged envelopes are ignored and the session completes when the
 
   it('the same seats, keys and words in an earlier session with another id', () => {
     const setup = setupOf(world, { protocol: 'prss', suite: 'none', threshold: 2, name: 'later' })
-    const run = chat('honest', { setup, rules: [{ when: {}, act: (p) => [...spliceFrom(honest.sent)(p), { ...p, late: true }] }] })
+    const run = chat('honest', {
+      setup,
+      rules: [{ when: {}, act: (p) => [...spliceFrom(honest.sent)(p), { ...p, late: true }] }],
+    })
     expect(finished(run)).toEqual(all)
   })
 })
@@ -117,7 +144,8 @@ describe('T-07: one fault at a time, at every message', () => {
         // Whoever lacks the message waits in vain and names nobody; others finish or wait for that one.
         expect(endings(run)[parcel.to], where).toBe('TIMEOUT')
         expect(run.missing.get(parcel.to), where).toEqual([parcel.from])
-        for (const end of run.ends.values()) if (end.type === 'failed') expect(end.fault, where).toMatchObject({ code: 'TIMEOUT', culprits: [] })
+        for (const end of run.ends.values())
+          if (end.type === 'failed') expect(end.fault, where).toMatchObject({ code: 'TIMEOUT', culprits: [] })
         finished(run)
       }
     }
@@ -126,7 +154,9 @@ describe('T-07: one fault at a time, at every message', () => {
 
 describe('T-05: equivocation', () => {
   it.each([1, 2, 3])('two signed broadcasts of round %i, one to each peer', (round) => {
-    const run = chat('split', { rules: [{ when: { round, from: 3, to: 2, kind: 'broadcast' }, act: equivocate(world, appended) }] })
+    const run = chat('split', {
+      rules: [{ when: { round, from: 3, to: 2, kind: 'broadcast' }, act: equivocate(world, appended) }],
+    })
     if (round === 3) {
       // Nothing follows the last round, so nothing compares it: protocols that output a key end with a certificate.
       expect(endings(run)[1]).toBe('done')
@@ -160,7 +190,8 @@ describe('T-05: equivocation', () => {
       bytes[OFFSETS.body] = (bytes[OFFSETS.body] as number) ^ 1
       return bytes
     }
-    for (const round of [1, 2, 3]) expect(finished(chat('unsigned', { rules: [{ when: { round, from: 3, to: 2 }, act: inject(unsigned) }] }))).toEqual(all)
+    for (const round of [1, 2, 3])
+      expect(finished(chat('unsigned', { rules: [{ when: { round, from: 3, to: 2 }, act: inject(unsigned) }] }))).toEqual(all)
   })
 })
 
@@ -192,7 +223,9 @@ describe('settleViews', () => {
 
   it('a liar can add nothing in the name of another: unsigned, foreign and damaged envelopes do not count', () => {
     const [first] = bytes as [Uint8Array]
-    const elsewhere = chat('elsewhere', { setup: setupOf(world, { protocol: 'prss', suite: 'none', threshold: 2, name: 'elsewhere' }) })
+    const elsewhere = chat('elsewhere', {
+      setup: setupOf(world, { protocol: 'prss', suite: 'none', threshold: 2, name: 'elsewhere' }),
+    })
     const forged = [
       patch(OFFSETS.body, u8(9))(Uint8Array.from(first)),
       patch(OFFSETS.sender, u16(2))(Uint8Array.from(first)),

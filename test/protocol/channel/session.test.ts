@@ -14,8 +14,11 @@ import { chatter, chatWorld, expectedWords, type Heard } from './chatter.ts'
 const world = chatWorld
 const setup = setupOf(world, { protocol: 'prss', suite: 'none', threshold: 2, name: 'session tests' })
 const id = sessionId(setup)
-const open = <R, C = never>(self: PartyId, scriptFor: (env: Env) => Protocol<R, C>, more: Partial<Plan<R, C>> = {}): Session<R, C> =>
-  openSession({ world, setup, seed: 'session', scriptFor, ...more }, id, self)
+const open = <R, C = never>(
+  self: PartyId,
+  scriptFor: (env: Env) => Protocol<R, C>,
+  more: Partial<Plan<R, C>> = {},
+): Session<R, C> => openSession({ world, setup, seed: 'session', scriptFor, ...more }, id, self)
 
 /** Envelopes of an undisturbed run by round and sender, as recipient 1 gets them. */
 function recording(): { readonly byRound: ReadonlyMap<number, readonly Uint8Array[]>; readonly own: readonly Uint8Array[] } {
@@ -34,7 +37,9 @@ function recording(): { readonly byRound: ReadonlyMap<number, readonly Uint8Arra
       else if (envelope?.receiver === 1 || envelope?.receiver === 0xffff) byRound.get(envelope.round)?.push(bytes)
     }
     pending = pending.flatMap(({ from, bytes }) =>
-      [...sessions].flatMap(([self, s]) => (self === from ? [] : s.receive([bytes]).outgoing.map((out) => ({ from: self, bytes: out })))),
+      [...sessions].flatMap(([self, s]) =>
+        self === from ? [] : s.receive([bytes]).outgoing.map((out) => ({ from: self, bytes: out })),
+      ),
     )
   }
   return { byRound, own }
@@ -173,7 +178,10 @@ describe('T-01, T-10, T-14: what is not for this place', () => {
   })
 
   it('a direct message in a round of broadcasts does not stand for the broadcast', () => {
-    ignored(resign(world, round(1)[0] as Uint8Array, () => ({ receiver: 1 })), 1)
+    ignored(
+      resign(world, round(1)[0] as Uint8Array, () => ({ receiver: 1 })),
+      1,
+    )
   })
 
   it('bytes that are no envelope, own bytes, nothing', () => {
@@ -275,7 +283,13 @@ describe('own copies (hm)', () => {
   }
   const start = (ownCopyFault?: 'HM_VIEW') => {
     const common = { self: 1, signers: [1, 2, 3], sessionId: id, suite: SUITES.none, protocol: PROTOCOLS.prss }
-    const channel = new LightChannel({ ...common, identity: identityOf(world, 1), roster: world.roster, curves: world.curves, macKeys })
+    const channel = new LightChannel({
+      ...common,
+      identity: identityOf(world, 1),
+      roster: world.roster,
+      curves: world.curves,
+      macKeys,
+    })
     return new Session({ ...common, channel, script: hello(), ...(ownCopyFault === undefined ? {} : { ownCopyFault }) })
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { makeRoster, type Member, memberOf } from '../../../src/protocol/channel/roster.ts'
+import { type Member, makeRoster, memberOf } from '../../../src/protocol/channel/roster.ts'
 import { assertSetup, type Setup, sessionId } from '../../../src/protocol/channel/setup.ts'
 import { toHex } from '../../../src/protocol/engine/bytes.ts'
 import { makeWorld, setupOf } from '../../simulator/world.ts'
@@ -32,7 +32,12 @@ describe('session id', () => {
   })
 
   it('is this for this set-up: a change here breaks every running set', () => {
-    const fixed: Setup = { ...setup, rosterHash: new Uint8Array(32), coordinatorNonce: new Uint8Array(32), purpose: new Uint8Array(0) }
+    const fixed: Setup = {
+      ...setup,
+      rosterHash: new Uint8Array(32),
+      coordinatorNonce: new Uint8Array(32),
+      purpose: new Uint8Array(0),
+    }
     expect(toHex(sessionId(fixed))).toMatchInlineSnapshot(`"d5076a708fcd1e1954f076db95cf00572b7a0e7ec9b9c0e284421fc7de71c503"`)
   })
 })

@@ -1,6 +1,18 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { compareBytes, concat, equalBytes, fromHex, idList, list, toHex, u8, u16, u32, wipe } from '../../../src/protocol/engine/bytes.ts'
+import {
+  compareBytes,
+  concat,
+  equalBytes,
+  fromHex,
+  idList,
+  list,
+  toHex,
+  u8,
+  u16,
+  u32,
+  wipe,
+} from '../../../src/protocol/engine/bytes.ts'
 
 describe('fixed-width integers', () => {
   it('are big-endian', () => {

@@ -105,15 +105,18 @@ describe('D-01: damaged messages give RangeError and nothing else', () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 60 }), onlyRangeErrors), { numRuns: 2000 })
     const packr = new Packr({ useRecords: false })
     fc.assert(
-      fc.property(fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, withTypedArray: true }), (value) => {
-        let packed: Uint8Array
-        try {
-          packed = Uint8Array.from(packr.pack(value))
-        } catch {
-          return
-        }
-        onlyRangeErrors(packed)
-      }),
+      fc.property(
+        fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, withTypedArray: true }),
+        (value) => {
+          let packed: Uint8Array
+          try {
+            packed = Uint8Array.from(packr.pack(value))
+          } catch {
+            return
+          }
+          onlyRangeErrors(packed)
+        },
+      ),
       { numRuns: 1000 },
     )
   })
@@ -177,7 +180,8 @@ describe('D-04, D-06: every field has its length and its type', () => {
 
   it('a wrong type in each field', () => {
     for (const index of plain.keys()) {
-      for (const wrong of [true, -1, 1.5, Number.NaN, {}, new Map([[1, 2]]), new Date(0), [[]], undefined]) refuse(at(index, wrong))
+      for (const wrong of [true, -1, 1.5, Number.NaN, {}, new Map([[1, 2]]), new Date(0), [[]], undefined])
+        refuse(at(index, wrong))
       if (index !== 5) refuse(at(index, null))
       if (index !== 5) refuse(at(index, 'text'))
       if (index !== 2) refuse(at(index, 5))
@@ -222,7 +226,16 @@ describe('D-05: one encoding per value', () => {
 
   it('longer forms of integers, also as float', () => {
     expect(number.decode(fromHex('9105')).n).toBe(5)
-    for (const hex of ['91cc05', '91cd0005', '91ce00000005', '91cf0000000000000005', '91d005', '91d3 0000000000000005', '91ca40a00000', '91cb4014000000000000']) {
+    for (const hex of [
+      '91cc05',
+      '91cd0005',
+      '91ce00000005',
+      '91cf0000000000000005',
+      '91d005',
+      '91d3 0000000000000005',
+      '91ca40a00000',
+      '91cb4014000000000000',
+    ]) {
       refuse(number, hex.replaceAll(' ', ''))
     }
     refuse(number, '91cb8000000000000000') // -0.0

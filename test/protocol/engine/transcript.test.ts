@@ -16,7 +16,9 @@ describe('TH', () => {
       Buffer.from([0, 0, 0, 0]),
     ])
     expect(Buffer.from(frame(TAGS.key, Uint8Array.of(0xab, 0xcd), new Uint8Array(0)))).toEqual(framed)
-    expect(toHex(TH(TAGS.key, Uint8Array.of(0xab, 0xcd), new Uint8Array(0)))).toBe(createHash('sha256').update(framed).digest('hex'))
+    expect(toHex(TH(TAGS.key, Uint8Array.of(0xab, 0xcd), new Uint8Array(0)))).toBe(
+      createHash('sha256').update(framed).digest('hex'),
+    )
   })
 
   it('Z-03: splits of the same bytes into parts have different digests', () => {
@@ -58,7 +60,10 @@ describe('TH', () => {
 
 describe('XOF', () => {
   it('is HKDF-Expand (RFC 5869 2.3) of the tagged hash', () => {
-    const hmac = (message: Uint8Array): Buffer => createHmac('sha256', TH(TAGS.dkgProof, text('x'))).update(message).digest()
+    const hmac = (message: Uint8Array): Buffer =>
+      createHmac('sha256', TH(TAGS.dkgProof, text('x')))
+        .update(message)
+        .digest()
     const first = hmac(u8(1))
     const second = hmac(concat(first, u8(2)))
     expect(toHex(XOF(48, TAGS.dkgProof, text('x')))).toBe(toHex(concat(first, second.subarray(0, 16))))

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import type { Curves } from '../../../src/protocol/curve/curves.ts'
 import { SetupError } from '../../../src/protocol/engine/fault.ts'
 import type { Env } from '../../../src/protocol/engine/round.ts'
 import { setConstants } from '../../../src/protocol/hm/constants.ts'
@@ -7,7 +6,7 @@ import { type HmParams, sign } from '../../../src/protocol/hm/sign.ts'
 import type { Generation, SharedKey } from '../../../src/protocol/prss/generation.ts'
 import { accepted, bytes32, type DealtKey, itemOf } from '../signing/dealt-key.ts'
 import { assembleRun, hmSetup, makeHmCase, openingsOf, runHm, signerItems, ticketsOf } from './hm-run.ts'
-import { expectEcdsa } from './verify-signature.ts'
+import { expectBatch } from './verify-signature.ts'
 
 const c = makeHmCase({ digests: [bytes32('a'), bytes32('b')], seed: 'parameters' })
 const key = c.keys[0] as DealtKey
@@ -45,7 +44,8 @@ const baseEnv: Env = {
 const { generation, reads } = countedGeneration()
 const baseParams: HmParams = { suite: 1, generation, tickets: ticketsOf(c, 'x'), items: signerItems(c, 1) }
 
-const start = (env: Partial<Env>, params: Partial<HmParams>): unknown => sign({ ...baseEnv, ...env }, { ...baseParams, ...params }).next()
+const start = (env: Partial<Env>, params: Partial<HmParams>): unknown =>
+  sign({ ...baseEnv, ...env }, { ...baseParams, ...params }).next()
 
 describe('7.1 HM_PARAM, before any PRF call', () => {
   const ticket = bytes32('t').slice(0, 16)
@@ -60,7 +60,11 @@ describe('7.1 HM_PARAM, before any PRF call', () => {
     ['id 0', { parties: [0, 1, 2] }, { generation: { ...generation, signers: [0, 1, 2] } }],
     ['another set than the generation', { parties: [1, 2, 4] }, {}],
     ['not in the list', { self: 4 }, {}],
-    ["t' of 0: one signer", { parties: [1], threshold: 1 }, { tickets: [ticket], generation: { ...generation, signers: [1], threshold: 1 } }],
+    [
+      "t' of 0: one signer",
+      { parties: [1], threshold: 1 },
+      { tickets: [ticket], generation: { ...generation, signers: [1], threshold: 1 } },
+    ],
     ["t' other than the generation's", { threshold: 3, parties: [1, 2, 3, 4, 5] }, { tickets: Array(5).fill(ticket) }],
     ['generation of another threshold', {}, { generation: { ...generation, threshold: 3 } }],
     ['suite: P-256', {}, { suite: 2 }],
@@ -114,7 +118,9 @@ describe('7.1 sessions that differ never meet', () => {
   it('swapped order of the instances, another ticket, another generation: the same', () => {
     const swapped = runHm(c, { params: (id) => (id === 3 ? { items: signerItems(c, id).toReversed() } : {}) })
     const tickets = runHm(c, { params: (id) => (id === 3 ? { tickets: ticketsOf(c, 'other') } : {}) })
-    const kids = runHm(c, { params: (id) => (id === 3 ? { generation: { ...(c.generations.get(3) as Generation), kids: [] } } : {}) })
+    const kids = runHm(c, {
+      params: (id) => (id === 3 ? { generation: { ...(c.generations.get(3) as Generation), kids: [] } } : {}),
+    })
     for (const run of [swapped, tickets, kids]) {
       expect(code(run)).toEqual({ 1: 'HM_R_DEGREE', 2: 'HM_R_DEGREE', 3: 'HM_R_DEGREE' })
       expect(run.assembler.size).toBe(0)
@@ -123,7 +129,7 @@ describe('7.1 sessions that differ never meet', () => {
 
   it('another session with the same signers and batch afterwards works', () => {
     const outcomes = assembleRun(c, runHm(c, { name: 'later' }), 'later')
-    c.items.forEach((item, b) => expectEcdsa(outcomes[b], item.publicKey, item.input))
+    expectBatch(c.items, outcomes)
   })
 
   it('one session replayed byte for byte, tickets and session ids unchecked: identical bytes, never a second R for the ctx', () => {
@@ -155,7 +161,7 @@ describe('7.1 sessions that differ never meet', () => {
 
 describe('t, S and constants', () => {
   it('setConstants takes odd sets of three or more only', () => {
-    const group = (c.world.curves as Curves).secp256k1
+    const group = c.world.curves.secp256k1
     for (const ids of [[], [1], [1, 2], [1, 2, 3, 4]]) expect(() => setConstants(group, ids)).toThrow(RangeError)
   })
 })

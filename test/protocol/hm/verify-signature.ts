@@ -1,7 +1,7 @@
 import { createPublicKey, verify } from 'node:crypto'
 import { secp256k1 } from '@noble/curves/secp256k1.js'
 import { expect } from 'vitest'
-import type { Outcome } from '../../../src/protocol/signing/batch.ts'
+import type { Outcome, PublicItem } from '../../../src/protocol/signing/batch.ts'
 import { nativeCurves } from '../../simulator/world.ts'
 
 type Signed = Extract<Outcome, { type: 'signed' }>
@@ -29,4 +29,10 @@ export function opensslAccepts(signature: Uint8Array, message: Uint8Array, publi
   const [x, y] = [point.subarray(1, 33), point.subarray(33)].map((c) => Buffer.from(c).toString('base64url')) as [string, string]
   const key = createPublicKey({ key: { kty: 'EC', crv: 'secp256k1', x, y }, format: 'jwk' })
   return verify('sha256', message, { key, dsaEncoding: 'ieee-p1363' }, signature)
+}
+
+/** Every item of a batch is signed. */
+export function expectBatch(items: readonly PublicItem[], outcomes: readonly (Outcome | undefined)[]): void {
+  expect(outcomes).toHaveLength(items.length)
+  for (const [b, item] of items.entries()) expectEcdsa(outcomes[b], item.publicKey, item.input)
 }

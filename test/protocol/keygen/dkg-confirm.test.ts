@@ -8,16 +8,30 @@ import type { PublicPackage } from '../../../src/protocol/keygen/key-record.ts'
 import { type Confirmation, verdictCodec } from '../../../src/protocol/keygen/messages.ts'
 import { confirmationChallenge, prove } from '../../../src/protocol/keygen/proof.ts'
 import { drop, equivocate, type Rule } from '../../simulator/relay.ts'
-import { identityOf } from '../../simulator/world.ts'
 import { twin } from '../../simulator/twin.ts'
-import { assertSafe, type Keygen, keygen, type KeygenRun, type KeygenScript, outcome, outcomes, paramsFor, pendingOf, worldOf } from './keygen-fixture.ts'
+import { identityOf } from '../../simulator/world.ts'
+import {
+  assertSafe,
+  type Keygen,
+  type KeygenRun,
+  type KeygenScript,
+  keygen,
+  outcome,
+  outcomes,
+  paramsFor,
+  pendingOf,
+  worldOf,
+} from './keygen-fixture.ts'
 import { verdictsOf } from './read-traffic.ts'
 
 const ROGUE = 3
 const schemes = ['ecdsa-secp256k1', 'eddsa-ed25519'] as const
 
 /** Signer 3 runs the protocol honestly up to its confirmation and then says something else. */
-function confirmWith(change: (honest: Confirmation, pending: PendingKey, env: Env) => Confirmation, options: Keygen = {}): KeygenRun {
+function confirmWith(
+  change: (honest: Confirmation, pending: PendingKey, env: Env) => Confirmation,
+  options: Keygen = {},
+): KeygenRun {
   const rogue = (env: Env, params: DkgParams): KeygenScript => {
     const scheme = options.scheme ?? 'ecdsa-secp256k1'
     const codec = verdictCodec(env.curves[scheme === 'eddsa-ed25519' ? 'ed25519' : 'secp256k1'])
@@ -35,7 +49,8 @@ function confirmWith(change: (honest: Confirmation, pending: PendingKey, env: En
   assertSafe(run, [ROGUE])
   return run
 }
-const blamed = (run: KeygenRun, code: string): void => expect([outcome(run, 1), outcome(run, 2)], run.seed).toEqual([`${code}:3`, `${code}:3`])
+const blamed = (run: KeygenRun, code: string): void =>
+  expect([outcome(run, 1), outcome(run, 2)], run.seed).toEqual([`${code}:3`, `${code}:3`])
 
 describe.each(schemes)('D7 with %s: proof of knowledge of the own share', (scheme) => {
   const group = worldOf(3).curves[scheme === 'eddsa-ed25519' ? 'ed25519' : 'secp256k1']
@@ -46,7 +61,10 @@ describe.each(schemes)('D7 with %s: proof of knowledge of the own share', (schem
     return verdict.value.knowledge
   }
   const withProof = (knowledge: Confirmation['knowledge']): void =>
-    blamed(confirmWith((own) => ({ ...own, knowledge }), { scheme }), 'DKG_CONF')
+    blamed(
+      confirmWith((own) => ({ ...own, knowledge }), { scheme }),
+      'DKG_CONF',
+    )
 
   it('Z-02, Z-10: each part altered, zero, not canonical, no point', () => {
     const own = knowledgeOf(ROGUE)
@@ -58,7 +76,7 @@ describe.each(schemes)('D7 with %s: proof of knowledge of the own share', (schem
     withProof({ ...own, response: new Uint8Array(32).fill(0xff) })
   })
 
-  it('Z-01: the proof of another signer in this session; one\'s own of another session', () => {
+  it("Z-01: the proof of another signer in this session; one's own of another session", () => {
     withProof(knowledgeOf(1))
     withProof(knowledgeOf(2))
     withProof(knowledgeOf(ROGUE, keygen({ scheme, name: 'another', seed: 'keygen' })))
@@ -70,7 +88,10 @@ describe.each(schemes)('D7 with %s: proof of knowledge of the own share', (schem
         (own, { key }, env) => {
           const invented = group.randomScalar(env.rng)
           const point = group.baseMul(invented)
-          return { ...own, knowledge: prove(group, [invented], confirmationChallenge(group, key.transcript, env.self, point), env.rng) }
+          return {
+            ...own,
+            knowledge: prove(group, [invented], confirmationChallenge(group, key.transcript, env.self, point), env.rng),
+          }
         },
         { scheme },
       ),
@@ -84,7 +105,10 @@ describe.each(schemes)('D7 with %s: proof of knowledge of the own share', (schem
         (own, { key, secret }, env) => {
           const place = key.verificationShares[2] as Uint8Array
           const transcript = new Uint8Array(32).fill(1)
-          return { ...own, knowledge: prove(group, [secret.share], confirmationChallenge(group, transcript, env.self, place), env.rng) }
+          return {
+            ...own,
+            knowledge: prove(group, [secret.share], confirmationChallenge(group, transcript, env.self, place), env.rng),
+          }
         },
         { scheme },
       ),
@@ -104,7 +128,10 @@ describe('D8: certificate signature over what everybody computed', () => {
   const world = worldOf(3)
   const signAs = (id: PartyId, key: PublicPackage): Uint8Array => paramsFor(world, id, key.scheme).sign(certificateMessage(key))
   const withSignature = (make: (key: PublicPackage, own: Uint8Array) => Uint8Array): void =>
-    blamed(confirmWith((own, { key }) => ({ ...own, signature: make(key, own.signature) })), 'DKG_CERT')
+    blamed(
+      confirmWith((own, { key }) => ({ ...own, signature: make(key, own.signature) })),
+      'DKG_CERT',
+    )
   const other = new Uint8Array(32).fill(7)
 
   it('empty, altered, by another key', () => {
@@ -148,7 +175,8 @@ describe('bodies of round 3 that are no verdict', () => {
   const speak = (change: (body: Uint8Array) => Uint8Array): void => {
     const rogue = (env: Env, params: DkgParams): KeygenScript =>
       twin(dkg(env, params), {
-        send: (exchange, round) => (round === 3 ? { ...exchange, broadcast: change(exchange.broadcast as Uint8Array) } : exchange),
+        send: (exchange, round) =>
+          round === 3 ? { ...exchange, broadcast: change(exchange.broadcast as Uint8Array) } : exchange,
       })
     const run = keygen({ rogues: new Map([[ROGUE, rogue]]) })
     blamed(run, 'DKG_MALFORMED')
@@ -222,7 +250,9 @@ describe('K-12, decisions.md 3: the last message is lost', () => {
 
 describe('T-05 in round 3', () => {
   it('a good confirmation to one, a bad one to the other: the first has the key, the second has it as pending', () => {
-    const flipSignature = equivocate(worldOf(3), ({ body }) => ({ body: body.with(body.length - 1, (body.at(-1) as number) ^ 1) }))
+    const flipSignature = equivocate(worldOf(3), ({ body }) => ({
+      body: body.with(body.length - 1, (body.at(-1) as number) ^ 1),
+    }))
     const run = keygen({ rules: [{ when: { round: 3, from: ROGUE, to: 2 }, act: flipSignature }] })
     expect([outcome(run, 1), outcome(run, 2)]).toEqual(['done', 'DKG_CERT:3'])
     assertSafe(run, [ROGUE])
@@ -234,7 +264,7 @@ describe('T-05 in round 3', () => {
 })
 
 describe('DKG_SELF', () => {
-  it('a fault of one\'s own machine between shares and X_i is noticed before anything is certified, and names nobody', () => {
+  it("a fault of one's own machine between shares and X_i is noticed before anything is certified, and names nobody", () => {
     const broken = (env: Env, params: DkgParams) => {
       const { secp256k1 } = env.curves
       let sums = 0
@@ -274,7 +304,7 @@ function additionsBeforeConfirmation(): number {
 }
 
 describe('the script asks for one message of each peer', () => {
-  it('and would stop loudly if the channel gave it less: a bug, not a peer\'s fault', () => {
+  it("and would stop loudly if the channel gave it less: a bug, not a peer's fault", () => {
     expect(() => broadcastOf(new Map([[2, {}]]), 2)).toThrow('no broadcast of 2')
   })
 })

@@ -8,7 +8,7 @@ import { commit } from '../../../src/protocol/sharing/feldman.ts'
 import { abscissa, evaluate, randomPolynomial } from '../../../src/protocol/sharing/polynomial.ts'
 import { equivocate } from '../../simulator/relay.ts'
 import { seededRng } from '../../simulator/seeded-rng.ts'
-import { assertSafe, type Keygen, keygen, type KeygenRun, outcome, outcomes, worldOf } from './keygen-fixture.ts'
+import { assertSafe, type Keygen, type KeygenRun, keygen, outcome, outcomes, worldOf } from './keygen-fixture.ts'
 import { revealsOf } from './read-traffic.ts'
 import { type Deviation, rogueDealer } from './rogue-dealer.ts'
 
@@ -35,8 +35,11 @@ describe('the harness itself', () => {
 })
 
 describe.each(schemes)('D1 with %s: the commitment vector', (scheme) => {
-  const other = (length: number): Deviation => ({ polynomial: (_, env) => randomPolynomial(groupOf(env.curves), length, env.rng) })
-  const groupOf = (curves: { secp256k1: Group; ed25519: Group }): Group => (scheme === 'eddsa-ed25519' ? curves.ed25519 : curves.secp256k1)
+  const other = (length: number): Deviation => ({
+    polynomial: (_, env) => randomPolynomial(groupOf(env.curves), length, env.rng),
+  })
+  const groupOf = (curves: { secp256k1: Group; ed25519: Group }): Group =>
+    scheme === 'eddsa-ed25519' ? curves.ed25519 : curves.secp256k1
 
   it.each([
     [2, 3, 'none', 0],
@@ -56,7 +59,9 @@ describe.each(schemes)('D1 with %s: the commitment vector', (scheme) => {
     const packr = new Packr({ useRecords: false })
     for (const count of [17, 25_000]) {
       const point = worldOf(3).curves.secp256k1.generator
-      const bytes = Uint8Array.from(packr.pack([new Uint8Array(32), Array(count).fill(point), [point, point.slice(1)], new Uint8Array(32)]))
+      const bytes = Uint8Array.from(
+        packr.pack([new Uint8Array(32), Array(count).fill(point), [point, point.slice(1)], new Uint8Array(32)]),
+      )
       assertBlamed({ revealBytes: () => bytes }, 'DKG_MALFORMED', { scheme })
     }
   })
@@ -106,14 +111,21 @@ describe.each(schemes)('D1 with %s: the commitment vector', (scheme) => {
 
   it.each(Object.entries(bad))('%s, at each place', (_, hex) => {
     for (const place of [0, 1]) {
-      assertBlamed({ commitTo: (reveal) => ({ ...reveal, commitments: reveal.commitments.with(place, fromHex(hex)) }) }, 'DKG_MALFORMED', { scheme })
+      assertBlamed(
+        { commitTo: (reveal) => ({ ...reveal, commitments: reveal.commitments.with(place, fromHex(hex)) }) },
+        'DKG_MALFORMED',
+        { scheme },
+      )
     }
   })
 
   it('P-03: points of another length or curve', () => {
     const { secp256k1, ed25519 } = worldOf(3).curves
     const packr = new Packr({ useRecords: false })
-    const wrong = scheme === 'eddsa-ed25519' ? [secp256k1.generator, secp256k1.generator.slice(1)] : [ed25519.generator, concat(Uint8Array.of(4), new Uint8Array(64))]
+    const wrong =
+      scheme === 'eddsa-ed25519'
+        ? [secp256k1.generator, secp256k1.generator.slice(1)]
+        : [ed25519.generator, concat(Uint8Array.of(4), new Uint8Array(64))]
     for (const point of wrong) {
       const body = [new Uint8Array(32), [point, point], [point, new Uint8Array(32)], new Uint8Array(32)]
       assertBlamed({ revealBytes: () => Uint8Array.from(packr.pack(body)) }, 'DKG_MALFORMED', { scheme })
@@ -211,13 +223,15 @@ describe('D2: the commitment opens to what was committed', () => {
     )
   })
 
-  it('K-10: another signer\'s commitment and opening under one\'s own id', () => {
+  it("K-10: another signer's commitment and opening under one's own id", () => {
     // Everything that signer 1 says is known beforehand, from a run with the same randomness.
     const first = revealsOf(keygen()).get(1)
     if (first === undefined) throw new Error('signer 1 opened nothing')
     const run = assertBlamed({ commitTo: () => first }, 'DKG_POP')
     // The same bytes committed to by both: com binds the party, so the copied message itself would not open.
-    const commitments = run.sent.filter((p) => p.round === 1 && p.kind === 'broadcast').map((p) => toHex(p.bytes.slice(112 + 32, -64)))
+    const commitments = run.sent
+      .filter((p) => p.round === 1 && p.kind === 'broadcast')
+      .map((p) => toHex(p.bytes.slice(112 + 32, -64)))
     expect(new Set(commitments).size).toBe(3)
     const copied = commitments[0] as string
     assertBlamed({ commitBytes: () => fromHex(copied), reveal: () => first }, 'DKG_COMMIT')
@@ -225,7 +239,12 @@ describe('D2: the commitment opens to what was committed', () => {
 })
 
 describe.each(schemes)('D3 with %s: the proof of possession', (scheme) => {
-  const blamed = (possession: (honest: { commitment: Uint8Array; response: Uint8Array }, group: Group) => { commitment: Uint8Array; response: Uint8Array }): void => {
+  const blamed = (
+    possession: (
+      honest: { commitment: Uint8Array; response: Uint8Array },
+      group: Group,
+    ) => { commitment: Uint8Array; response: Uint8Array },
+  ): void => {
     const commitTo: Deviation['commitTo'] = (reveal, env) => ({
       ...reveal,
       possession: possession(reveal.possession, scheme === 'eddsa-ed25519' ? env.curves.ed25519 : env.curves.secp256k1),
@@ -264,7 +283,10 @@ describe.each(schemes)('D3 with %s: the proof of possession', (scheme) => {
       const group = scheme === 'eddsa-ed25519' ? env.curves.ed25519 : env.curves.secp256k1
       const known = group.randomScalar(env.rng)
       // C_1 = Y - C_0 with unknown logarithm; only C_0 = known * G is proven.
-      const commitments = [group.baseMul(known), revealsOf(keygen({ scheme, seed: 'stranger' })).get(1)?.commitments[0] as Uint8Array]
+      const commitments = [
+        group.baseMul(known),
+        revealsOf(keygen({ scheme, seed: 'stranger' })).get(1)?.commitments[0] as Uint8Array,
+      ]
       const challenge = possessionChallenge(group, env.sessionId, env.self, commitments)
       return { ...reveal, commitments, possession: prove(group, [known], challenge, env.rng) }
     }
@@ -286,7 +308,10 @@ describe('D6: contributions that cancel', () => {
     const watching = (id: PartyId) =>
       rogueDealer({
         polynomial: (honest) => {
-          coefficients.set(id, honest.map((a) => Uint8Array.from(a)))
+          coefficients.set(
+            id,
+            honest.map((a) => Uint8Array.from(a)),
+          )
           return honest
         },
       })
@@ -313,7 +338,12 @@ describe('K-05: another vector for each recipient', () => {
     const longer = (body: Uint8Array): Uint8Array => concat(body, Uint8Array.of(0))
     for (const change of [shorter, longer]) {
       const run = keygen({
-        rules: [{ when: { round: 2, from: 3, to: 2, kind: 'broadcast' }, act: equivocate(worldOf(3), ({ body }) => ({ body: change(body) })) }],
+        rules: [
+          {
+            when: { round: 2, from: 3, to: 2, kind: 'broadcast' },
+            act: equivocate(worldOf(3), ({ body }) => ({ body: change(body) })),
+          },
+        ],
       })
       expect(outcome(run, 2)).toBe('DKG_MALFORMED:3')
       expect(outcome(run, 1)).toBe('TIMEOUT')
@@ -329,9 +359,18 @@ describe('attacks at every threshold', () => {
   ])('K-07, K-08 at %i of %i', (threshold, n) => {
     const at: Keygen = { world: worldOf(n), threshold }
     assertBlamed({ reveal: (r) => ({ ...r, salt: new Uint8Array(32) }) }, 'DKG_COMMIT', at)
-    assertBlamed({ commitTo: (r, env) => ({ ...r, possession: { ...r.possession, response: env.curves.secp256k1.scalar(5) } }) }, 'DKG_POP', at)
+    assertBlamed(
+      { commitTo: (r, env) => ({ ...r, possession: { ...r.possession, response: env.curves.secp256k1.scalar(5) } }) },
+      'DKG_POP',
+      at,
+    )
     assertBlamed({ share: (_, share, chainPart) => ({ share: share.toReversed(), chainPart }) }, 'DKG_SHARE', at)
-    const run = keygen({ ...at, rogues: new Map([[1, rogueDealer({ share: (to, share, chainPart) => ({ share: to === 2 ? new Uint8Array(32) : share, chainPart }) })]]) })
+    const run = keygen({
+      ...at,
+      rogues: new Map([
+        [1, rogueDealer({ share: (to, share, chainPart) => ({ share: to === 2 ? new Uint8Array(32) : share, chainPart }) })],
+      ]),
+    })
     for (const [id, end] of Object.entries(outcomes(run))) if (id !== '1') expect(end, run.seed).toBe('DKG_SHARE:1')
     assertSafe(run, [1])
   })

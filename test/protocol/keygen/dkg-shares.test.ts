@@ -6,7 +6,7 @@ import type { Evidence } from '../../../src/protocol/engine/round.ts'
 import { MAX_EVIDENCE } from '../../../src/protocol/keygen/messages.ts'
 import { equivocate, OFFSETS, patch, type Rule } from '../../simulator/relay.ts'
 import { seededRng } from '../../simulator/seeded-rng.ts'
-import { assertSafe, type Keygen, keygen, type KeygenRun, outcome, pendingOf, worldOf } from './keygen-fixture.ts'
+import { assertSafe, type Keygen, type KeygenRun, keygen, outcome, pendingOf, worldOf } from './keygen-fixture.ts'
 import { verdictsOf } from './read-traffic.ts'
 import { type Deviation, rogueDealer, type Verdict } from './rogue-dealer.ts'
 
@@ -19,11 +19,14 @@ const play = (deviation: Deviation, options: Keygen = {}): KeygenRun => {
   return run
 }
 
-describe.each(schemes)('D4, D4\' with %s: a bad share is shown to everybody, and everybody names its sender', (scheme) => {
+describe.each(schemes)("D4, D4' with %s: a bad share is shown to everybody, and everybody names its sender", (scheme) => {
   const group = worldOf(3).curves[scheme === 'eddsa-ed25519' ? 'ed25519' : 'secp256k1']
   const order = fromHex(group.order.toString(16).padStart(64, '0'))
   const beyond = scheme === 'eddsa-ed25519' ? order.toReversed() : order
-  const onlyTo = (victim: PartyId, change: (share: Uint8Array, chainPart: Uint8Array) => { share: Uint8Array; chainPart: Uint8Array }): Deviation => ({
+  const onlyTo = (
+    victim: PartyId,
+    change: (share: Uint8Array, chainPart: Uint8Array) => { share: Uint8Array; chainPart: Uint8Array },
+  ): Deviation => ({
     share: (to, share, chainPart) => (to === victim ? change(share, chainPart) : { share, chainPart }),
   })
   const bodyTo = (victim: PartyId, change: (body: Uint8Array) => Uint8Array): Deviation => ({
@@ -40,7 +43,11 @@ describe.each(schemes)('D4, D4\' with %s: a bad share is shown to everybody, and
     ['cut', bodyTo(1, (body) => body.slice(0, -1)), 'DKG_SHARE'],
     ['followed by a byte', bodyTo(1, (body) => concat(body, Uint8Array.of(0))), 'DKG_SHARE'],
     ['in an envelope of 100 KB', bodyTo(1, () => new Uint8Array(100_000)), 'DKG_SHARE'],
-    ['K-11: another chain part than to the others', onlyTo(1, (share) => ({ share, chainPart: new Uint8Array(32).fill(1) })), 'DKG_CHAIN'],
+    [
+      'K-11: another chain part than to the others',
+      onlyTo(1, (share) => ({ share, chainPart: new Uint8Array(32).fill(1) })),
+      'DKG_CHAIN',
+    ],
   ]
 
   it.each(shares)('%s', (_, deviation, code) => {
@@ -54,8 +61,15 @@ describe.each(schemes)('D4, D4\' with %s: a bad share is shown to everybody, and
 
   it('correct for another receiver', () => {
     const shown = new Map<PartyId, Uint8Array>()
-    play({ shareBytes: (to, body) => (shown.set(to, Uint8Array.from(body)), body) }, { scheme })
-    const run = play(bodyTo(1, () => shown.get(2) as Uint8Array), { scheme })
+    const remember = (to: PartyId, body: Uint8Array): Uint8Array => {
+      shown.set(to, Uint8Array.from(body))
+      return body
+    }
+    play({ shareBytes: remember }, { scheme })
+    const run = play(
+      bodyTo(1, () => shown.get(2) as Uint8Array),
+      { scheme },
+    )
     expect([outcome(run, 1), outcome(run, 2)]).toEqual(['DKG_SHARE:3', 'DKG_SHARE:3'])
   })
 
@@ -75,30 +89,42 @@ describe.each(schemes)('D4, D4\' with %s: a bad share is shown to everybody, and
   })
 
   it('a ciphertext shorter than its tag', () => {
-    const cut: Rule = { when: { round: 2, from: ROGUE, to: 1, kind: 'direct' }, act: equivocate(worldOf(3), () => ({ body: new Uint8Array(3) })) }
+    const cut: Rule = {
+      when: { round: 2, from: ROGUE, to: 1, kind: 'direct' },
+      act: equivocate(worldOf(3), () => ({ body: new Uint8Array(3) })),
+    }
     const run = play({}, { scheme, rules: [cut] })
     expect([outcome(run, 1), outcome(run, 2)]).toEqual(['DKG_SHARE:3', 'DKG_SHARE:3'])
   })
 })
 
 describe('K-07: what a complaint gives away and what not', () => {
-  it('shows one share of an aborted run; the accused\'s other messages stay closed', () => {
+  it("shows one share of an aborted run; the accused's other messages stay closed", () => {
     const run = play({ share: (to, share, chainPart) => ({ share: to === 1 ? new Uint8Array(32) : share, chainPart }) })
     const verdict = verdictsOf(run).get(1)
     if (verdict?.type !== 'complaint') throw new Error('no complaint')
     const shown = decodeEnvelope(verdict.value.envelope)
     expect(shown).toMatchObject({ sender: ROGUE, receiver: 1, round: 2 })
-    expect(run.sent.filter((p) => p.from === ROGUE && p.kind === 'direct' && p.to === 1).map((p) => p.bytes)).toEqual([verdict.value.envelope])
+    expect(run.sent.filter((p) => p.from === ROGUE && p.kind === 'direct' && p.to === 1).map((p) => p.bytes)).toEqual([
+      verdict.value.envelope,
+    ])
   })
 
   it('at 3 of 5, everybody names the sender of two bad shares, and the two victims complain', () => {
     const run = keygen({
       world: worldOf(5),
       threshold: 3,
-      rogues: new Map([[5, rogueDealer({ share: (to, share, chainPart) => ({ share: to <= 2 ? new Uint8Array(32) : share, chainPart }) })]]),
+      rogues: new Map([
+        [5, rogueDealer({ share: (to, share, chainPart) => ({ share: to <= 2 ? new Uint8Array(32) : share, chainPart }) })],
+      ]),
     })
     for (const id of [1, 2, 3, 4]) expect(outcome(run, id), run.seed).toBe('DKG_SHARE:5')
-    expect([...verdictsOf(run)].filter(([, v]) => v.type === 'complaint').map(([id]) => id).sort()).toEqual([1, 2])
+    expect(
+      [...verdictsOf(run)]
+        .filter(([, v]) => v.type === 'complaint')
+        .map(([id]) => id)
+        .sort(),
+    ).toEqual([1, 2])
     assertSafe(run, [5])
   })
 
@@ -114,7 +140,9 @@ describe('K-07: what a complaint gives away and what not', () => {
 
   it('an accused that falls silent delays the verdict and is still not joined by anybody honest', () => {
     const run = keygen({
-      rogues: new Map([[ROGUE, rogueDealer({ share: (to, share, chainPart) => ({ share: to === 1 ? new Uint8Array(32) : share, chainPart }) })]]),
+      rogues: new Map([
+        [ROGUE, rogueDealer({ share: (to, share, chainPart) => ({ share: to === 1 ? new Uint8Array(32) : share, chainPart }) })],
+      ]),
       rules: [{ when: { round: 3, from: ROGUE }, act: () => [] }],
     })
     expect([outcome(run, 1), outcome(run, 2)]).toEqual(['DKG_SHARE:3', 'TIMEOUT'])
@@ -124,7 +152,10 @@ describe('K-07: what a complaint gives away and what not', () => {
 })
 
 describe('3.1: a false complaint names its author at every honest signer', () => {
-  const complain = (make: (own: Evidence, accused: PartyId) => { accused: PartyId; key: Uint8Array; envelope: Uint8Array }, options: Keygen = {}): void => {
+  const complain = (
+    make: (own: Evidence, accused: PartyId) => { accused: PartyId; key: Uint8Array; envelope: Uint8Array },
+    options: Keygen = {},
+  ): void => {
     const verdict = (evidence: (from: PartyId) => Evidence): Verdict => ({ type: 'complaint', value: make(evidence(1), 1) })
     const run = play({ verdict }, options)
     expect([outcome(run, 1), outcome(run, 2)], run.seed).toEqual(['DKG_FALSE_COMPLAINT:3', 'DKG_FALSE_COMPLAINT:3'])
@@ -149,7 +180,11 @@ describe('3.1: a false complaint names its author at every honest signer', () =>
 
   it('with the envelope and key of another session', () => {
     let foreign: Evidence | undefined
-    play({ verdict: (evidence) => ({ type: 'complaint', value: { accused: 1, ...(foreign = evidence(1)) } }) }, { name: 'other' })
+    const verdict = (evidence: (from: PartyId) => Evidence): Verdict => {
+      foreign = evidence(1)
+      return { type: 'complaint', value: { accused: 1, ...foreign } }
+    }
+    play({ verdict }, { name: 'other' })
     complain((_, accused) => ({ accused, ...(foreign as Evidence) }))
     complain((own, accused) => ({ accused, key: own.key, envelope: (foreign as Evidence).envelope }))
     complain((own, accused) => ({ accused, key: (foreign as Evidence).key, envelope: own.envelope }))
@@ -179,7 +214,8 @@ describe('3.1: a false complaint names its author at every honest signer', () =>
       (e) => e.slice(0, -1),
       () => new Uint8Array(0),
     ]
-    for (const change of changes) complain((own, accused) => ({ accused, key: own.key, envelope: change(Uint8Array.from(own.envelope)) }))
+    for (const change of changes)
+      complain((own, accused) => ({ accused, key: own.key, envelope: change(Uint8Array.from(own.envelope)) }))
   })
 
   it('of itself, and of nobody', () => {
@@ -189,7 +225,14 @@ describe('3.1: a false complaint names its author at every honest signer', () =>
   it('two signers accuse each other falsely: the first is named, by all the same', () => {
     const liar = (accused: PartyId) =>
       rogueDealer({ verdict: (evidence) => ({ type: 'complaint', value: { accused, ...evidence(accused) } }) })
-    const run = keygen({ world: worldOf(5), threshold: 3, rogues: new Map([[2, liar(4)], [4, liar(2)]]) })
+    const run = keygen({
+      world: worldOf(5),
+      threshold: 3,
+      rogues: new Map([
+        [2, liar(4)],
+        [4, liar(2)],
+      ]),
+    })
     for (const id of [1, 3, 5]) expect(outcome(run, id)).toBe('DKG_FALSE_COMPLAINT:2')
     assertSafe(run, [2, 4])
   })
@@ -199,7 +242,10 @@ describe('E20: no verdict on a complaint before views are equal', () => {
   it('a dealer that shows another opening to the accuser than to the judges convicts nobody honest', () => {
     // Signer 2 gets an opening that no share fits; it ends by itself and names 3. Signer 1 has another view and must not judge.
     const rules: readonly Rule[] = [
-      { when: { round: 2, from: ROGUE, to: 2, kind: 'broadcast' }, act: equivocate(worldOf(3), ({ body }) => ({ body: body.with(10, 255) })) },
+      {
+        when: { round: 2, from: ROGUE, to: 2, kind: 'broadcast' },
+        act: equivocate(worldOf(3), ({ body }) => ({ body: body.with(10, 255) })),
+      },
     ]
     const run = keygen({ rules, rogues: new Map([[ROGUE, rogueDealer({})]]) })
     expect(outcome(run, 2)).toBe('DKG_COMMIT:3')
@@ -210,7 +256,10 @@ describe('E20: no verdict on a complaint before views are equal', () => {
   it('two round-1 versions with fitting openings: INCONSISTENT_BROADCAST before any share is looked at', () => {
     // Another ephemeral key for one peer is enough to split T_1.
     const rules: readonly Rule[] = [
-      { when: { round: 1, from: ROGUE, to: 2 }, act: equivocate(worldOf(3), ({ body }) => ({ body: body.with(0, (body[0] as number) ^ 2) })) },
+      {
+        when: { round: 1, from: ROGUE, to: 2 },
+        act: equivocate(worldOf(3), ({ body }) => ({ body: body.with(0, (body[0] as number) ^ 2) })),
+      },
     ]
     const run = keygen({ rules, rogues: new Map([[ROGUE, rogueDealer({ share: (_, share) => ({ share, chainPart: share }) })]]) })
     expect([outcome(run, 1), outcome(run, 2)]).toEqual(['INCONSISTENT_BROADCAST', 'INCONSISTENT_BROADCAST'])

@@ -1,21 +1,29 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { describe, expect, it } from 'vitest'
-import { SUITES } from '../../../src/protocol/channel/setup.ts'
+import { SUITES, sessionId } from '../../../src/protocol/channel/setup.ts'
 import { nobleCurves } from '../../../src/protocol/curve/noble-curves.ts'
 import { compareBytes, concat, list, toHex, u16, u32 } from '../../../src/protocol/engine/bytes.ts'
 import type { PartyId } from '../../../src/protocol/engine/party.ts'
 import type { Env } from '../../../src/protocol/engine/round.ts'
 import { TAGS } from '../../../src/protocol/engine/tags.ts'
 import { TH } from '../../../src/protocol/engine/transcript.ts'
-import { type Certificate, CERTIFICATE, verifyCertificate } from '../../../src/protocol/keygen/certificate.ts'
+import { CERTIFICATE, type Certificate, verifyCertificate } from '../../../src/protocol/keygen/certificate.ts'
 import { type DkgParams, dkg } from '../../../src/protocol/keygen/dkg.ts'
-import { addCommitments, evaluateCommitments } from '../../../src/protocol/sharing/feldman.ts'
 import type { Scheme } from '../../../src/protocol/request/document.ts'
-import { sessionId } from '../../../src/protocol/channel/setup.ts'
+import { addCommitments, evaluateCommitments } from '../../../src/protocol/sharing/feldman.ts'
 import { openSession } from '../../simulator/run-session.ts'
 import { makeWorld, setupOf } from '../../simulator/world.ts'
 import { interpolate, interpolatePoints, subsets } from '../sharing/secret-of.ts'
-import { assertDone, keygen, type KeygenRun, paramsFor, pendingOf, REQUEST_HASH, SCHEMES_UNDER_TEST, worldOf } from './keygen-fixture.ts'
+import {
+  assertDone,
+  type KeygenRun,
+  keygen,
+  paramsFor,
+  pendingOf,
+  REQUEST_HASH,
+  SCHEMES_UNDER_TEST,
+  worldOf,
+} from './keygen-fixture.ts'
 import { revealsOf } from './read-traffic.ts'
 
 const certificateOf = (run: KeygenRun, id: PartyId = 1): Certificate => {
@@ -39,11 +47,19 @@ describe.each(cases)('an honest %i-of-%i key for %s', (threshold, n, scheme) => 
   const { group } = run
   const { key } = certificateOf(run)
   const shares = new Map(ids.map((id) => [id, pendingOf(run, id)?.secret.share as Uint8Array] as const))
-  const chosen = (subset: readonly PartyId[]): Map<PartyId, Uint8Array> => new Map(subset.map((id) => [id, shares.get(id) as Uint8Array]))
+  const chosen = (subset: readonly PartyId[]): Map<PartyId, Uint8Array> =>
+    new Map(subset.map((id) => [id, shares.get(id) as Uint8Array]))
 
   it('ends with one certificate at every signer', () => {
     assertDone(run)
-    expect(key).toMatchObject({ scheme, threshold, parties: ids, epoch: 1, requestHash: REQUEST_HASH, rosterHash: run.world.roster.hash })
+    expect(key).toMatchObject({
+      scheme,
+      threshold,
+      parties: ids,
+      epoch: 1,
+      requestHash: REQUEST_HASH,
+      rosterHash: run.world.roster.hash,
+    })
     expect(key.sessionId).toEqual(run.sessionId)
   })
 
@@ -58,7 +74,10 @@ describe.each(cases)('an honest %i-of-%i key for %s', (threshold, n, scheme) => 
 
   it('the shares fit X_j and lie on the polynomial that the Feldman commitments fix', () => {
     const reveals = revealsOf(run)
-    const total = addCommitments(group, ids.map((id) => reveals.get(id)?.commitments as Uint8Array[])) as Uint8Array[]
+    const total = addCommitments(
+      group,
+      ids.map((id) => reveals.get(id)?.commitments as Uint8Array[]),
+    ) as Uint8Array[]
     expect(total).toHaveLength(threshold)
     expect(total[0]).toEqual(key.publicKey)
     for (const [i, id] of ids.entries()) {
@@ -74,7 +93,10 @@ describe.each(cases)('an honest %i-of-%i key for %s', (threshold, n, scheme) => 
     expect(chains.size).toBe(1)
     const chain = pendingOf(run, 1)?.secret.chain as Uint8Array
     const reveals = revealsOf(run)
-    const total = addCommitments(group, ids.map((id) => reveals.get(id)?.commitments as Uint8Array[])) as Uint8Array[]
+    const total = addCommitments(
+      group,
+      ids.map((id) => reveals.get(id)?.commitments as Uint8Array[]),
+    ) as Uint8Array[]
     expect(key.keyId).toEqual(TH(TAGS.key, u16(SUITES[scheme]), key.publicKey, chain))
     expect(key.epochId).toEqual(TH(TAGS.epoch, key.keyId, u32(1), run.world.roster.hash, list(total)))
   })
@@ -135,11 +157,12 @@ describe('both back ends', () => {
     expect(noble.traffic.map(toHex)).toEqual(run(worldOf(3).curves).traffic.map(toHex))
   })
 
-  const wireOf = (scheme: Scheme): string => toHex(sha256(concat(...keygen({ scheme, seed: 'wire' }).traffic.toSorted(compareBytes))))
+  const wireOf = (scheme: Scheme): string =>
+    toHex(sha256(concat(...keygen({ scheme, seed: 'wire' }).traffic.toSorted(compareBytes))))
 
   it('the wire of a seeded run is this; a change must be deliberate', () => {
-    expect(wireOf('ecdsa-secp256k1')).toMatchInlineSnapshot(`"cf5ac757e90a033875ab028e9594f8ec67a0117b4222baa9c0797e988140a177"`)
-    expect(wireOf('eddsa-ed25519')).toMatchInlineSnapshot(`"9f20962ad1233b13fc3f59b7cba3da612702dccc89a1ca38f4abff292fa825d2"`)
+    expect(wireOf('ecdsa-secp256k1')).toMatchInlineSnapshot(`"ee54eec6a0a422dbd3537b152957a1264556c682e9e6c056e36f6d8ecf419639"`)
+    expect(wireOf('eddsa-ed25519')).toMatchInlineSnapshot(`"7bdeeaf9bc905d835ddb39088fe591c11823b89864d1dc34e41029391945345f"`)
   })
 })
 
@@ -180,7 +203,8 @@ describe('refused before any message: SETUP_REFUSED', () => {
 
   it('self outside the list, unknown scheme, request hash of another length', () => {
     start((env, params) => [{ ...env, self: 4 }, params])
-    for (const scheme of ['ecdsa-p256', 'none', 'toString']) start((env, params) => [env, { ...params, scheme: scheme as Scheme }])
+    for (const scheme of ['ecdsa-p256', 'none', 'toString'])
+      start((env, params) => [env, { ...params, scheme: scheme as Scheme }])
     start((env, params) => [env, { ...params, requestHash: new Uint8Array(31) }])
   })
 })

@@ -53,7 +53,16 @@ export interface Keygen {
 
 /** One key generation: 2 of 3 on secp256k1 unless said otherwise. */
 export function keygen(options: Keygen = {}): KeygenRun {
-  const { world = worldOf(3), scheme = 'ecdsa-secp256k1', threshold = 2, seed = 'keygen', name = 'keygen', rules = [], rogues, channelFor } = options
+  const {
+    world = worldOf(3),
+    scheme = 'ecdsa-secp256k1',
+    threshold = 2,
+    seed = 'keygen',
+    name = 'keygen',
+    rules = [],
+    rogues,
+    channelFor,
+  } = options
   const run = runSession<KeyGenResult, PendingKey>({
     world,
     setup: setupOf(world, { protocol: 'dkg', suite: scheme, threshold, name, purpose: REQUEST_HASH }),
@@ -97,7 +106,8 @@ export function assertSafe(run: KeygenRun, malicious: readonly PartyId[] = []): 
     const fault = faultOf(run, id)
     if (fault === undefined) continue
     expect(Object.keys(VERDICTS), run.seed).toContain(fault.code)
-    for (const culprit of fault.culprits) expect(malicious, `${run.seed}: ${id} names ${culprit} (${fault.code})`).toContain(culprit)
+    for (const culprit of fault.culprits)
+      expect(malicious, `${run.seed}: ${id} names ${culprit} (${fault.code})`).toContain(culprit)
   }
   for (const id of honest) {
     const end = run.ends.get(id)

@@ -1,7 +1,7 @@
 import { decodeEnvelope, type Envelope } from '../../../src/protocol/channel/envelope.ts'
 import type { PartyId } from '../../../src/protocol/engine/party.ts'
-import { type Reveal, revealCodec, verdictCodec } from '../../../src/protocol/keygen/messages.ts'
 import { EVERYONE } from '../../../src/protocol/engine/party.ts'
+import { type Reveal, revealCodec, verdictCodec } from '../../../src/protocol/keygen/messages.ts'
 import type { KeygenRun } from './keygen-fixture.ts'
 import type { Verdict } from './rogue-dealer.ts'
 

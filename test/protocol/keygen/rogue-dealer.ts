@@ -4,7 +4,15 @@ import { Fault } from '../../../src/protocol/engine/fault.ts'
 import type { PartyId } from '../../../src/protocol/engine/party.ts'
 import { type Env, type Evidence, type Inbox, peersOf } from '../../../src/protocol/engine/round.ts'
 import type { DkgParams } from '../../../src/protocol/keygen/dkg.ts'
-import { COMMIT, chainCommitment, type Reveal, revealCodec, revealCommitment, SHARE, verdictCodec } from '../../../src/protocol/keygen/messages.ts'
+import {
+  COMMIT,
+  chainCommitment,
+  type Reveal,
+  revealCodec,
+  revealCommitment,
+  SHARE,
+  verdictCodec,
+} from '../../../src/protocol/keygen/messages.ts'
 import { possessionChallenge, prove } from '../../../src/protocol/keygen/proof.ts'
 import { groupOf } from '../../../src/protocol/keygen/scheme.ts'
 import { commit } from '../../../src/protocol/sharing/feldman.ts'

@@ -87,7 +87,9 @@ describe.skipIf(!present).each([
       inputs: Record<'1' | '2' | '3', Dealer> & { verifying_key: string }
     }
     const ids = [1, 2, 3] as const
-    const polynomials = new Map<number, Uint8Array[]>(ids.map((i) => [i, [fromHex(inputs[`${i}`].signing_key), fromHex(inputs[`${i}`].coefficient)]]))
+    const polynomials = new Map<number, Uint8Array[]>(
+      ids.map((i) => [i, [fromHex(inputs[`${i}`].signing_key), fromHex(inputs[`${i}`].coefficient)]]),
+    )
     const all = ids.map((i) => commit(group, polynomials.get(i) as Uint8Array[]))
     const total = addCommitments(group, all) as Uint8Array[]
     expect(toHex(total[0] as Uint8Array)).toBe(inputs.verifying_key)
@@ -100,7 +102,10 @@ describe.skipIf(!present).each([
         expect(toHex(value)).toBe(share)
         expect(verifyShare(group, all[Number(from) - 1] as Uint8Array[], abscissa(group, i), value)).toBe(true)
       }
-      const sum = sumScalars(group, ids.map((from) => evaluate(group, polynomials.get(from) as Uint8Array[], abscissa(group, i))))
+      const sum = sumScalars(
+        group,
+        ids.map((from) => evaluate(group, polynomials.get(from) as Uint8Array[], abscissa(group, i))),
+      )
       expect(toHex(sum)).toBe(dealer.signing_share)
       expect(toHex(evaluateCommitments(group, total, abscissa(group, i)) as Uint8Array)).toBe(dealer.verifying_share)
     }

@@ -1,7 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { nobleCurves } from '../../../src/protocol/curve/noble-curves.ts'
-import { abscissa, evaluate, lagrangeCoefficients, randomPolynomial, sumScalars } from '../../../src/protocol/sharing/polynomial.ts'
+import {
+  abscissa,
+  evaluate,
+  lagrangeCoefficients,
+  randomPolynomial,
+  sumScalars,
+} from '../../../src/protocol/sharing/polynomial.ts'
 import { seededRng } from '../../simulator/seeded-rng.ts'
 import { nativeCurves } from '../../simulator/world.ts'
 import { interpolate, subsets } from './secret-of.ts'
@@ -18,7 +24,11 @@ describe.each(groups.map((group, i) => [`${group.name}, ${i < 2 ? 'native' : 'no
     fc.assert(
       fc.property(fc.array(scalar, { minLength: 1, maxLength: 5 }), scalar, (coefficients, x) => {
         const expected = coefficients.reduce((sum, a, m) => mod(sum + a * mod(x ** BigInt(m))), 0n)
-        const value = evaluate(group, coefficients.map((a) => group.scalar(a)), group.scalar(x))
+        const value = evaluate(
+          group,
+          coefficients.map((a) => group.scalar(a)),
+          group.scalar(x),
+        )
         expect(group.toBigInt(value)).toBe(expected)
       }),
       { numRuns: 40 },
@@ -44,7 +54,10 @@ describe.each(groups.map((group, i) => [`${group.name}, ${i < 2 ? 'native' : 'no
   it('adds scalars', () => {
     fc.assert(
       fc.property(fc.array(scalar, { maxLength: 6 }), (values) => {
-        const total = sumScalars(group, values.map((v) => group.scalar(v)))
+        const total = sumScalars(
+          group,
+          values.map((v) => group.scalar(v)),
+        )
         expect(group.toBigInt(total)).toBe(mod(values.reduce((a, b) => a + b, 0n)))
       }),
       { numRuns: 20 },
@@ -61,14 +74,16 @@ describe.each(groups.map((group, i) => [`${group.name}, ${i < 2 ? 'native' : 'no
           expect(interpolate(group, new Map(chosen.map((i) => [i, shares.get(i) as Uint8Array])), at)).toEqual(truth)
         }
         const few = ids.slice(0, 2)
-        if (!few.includes(at)) expect(interpolate(group, new Map(few.map((i) => [i, shares.get(i) as Uint8Array])), at)).not.toEqual(truth)
+        if (!few.includes(at))
+          expect(interpolate(group, new Map(few.map((i) => [i, shares.get(i) as Uint8Array])), at)).not.toEqual(truth)
       }),
       { numRuns: 8 },
     )
   })
 
   it('Lagrange coefficients: small sets by hand, sum 1, and one at a party of the set', () => {
-    const numbers = (ids: number[], at?: number): bigint[] => [...lagrangeCoefficients(group, ids, at).values()].map((c) => group.toBigInt(c))
+    const numbers = (ids: number[], at?: number): bigint[] =>
+      [...lagrangeCoefficients(group, ids, at).values()].map((c) => group.toBigInt(c))
     expect(numbers([1, 2])).toEqual([2n, mod(-1n)])
     expect(numbers([1, 3])).toEqual([mod(3n * ((order + 1n) / 2n)), mod(-((order + 1n) / 2n))])
     expect(numbers([1, 2, 3])).toEqual([3n, mod(-3n), 1n])

@@ -5,9 +5,9 @@ import type { PartyId } from '../../../src/protocol/engine/party.ts'
 import { groupOf } from '../../../src/protocol/keygen/scheme.ts'
 import type { Scheme } from '../../../src/protocol/request/document.ts'
 import { instanceBytes, messageDigest } from '../../../src/protocol/request/instance.ts'
+import { abscissa, evaluate, randomPolynomial } from '../../../src/protocol/sharing/polynomial.ts'
 import type { PublicItem, SignerItem } from '../../../src/protocol/signing/batch.ts'
 import type { Refusal } from '../../../src/protocol/signing/refusal.ts'
-import { abscissa, evaluate, randomPolynomial } from '../../../src/protocol/sharing/polynomial.ts'
 import { seededRng } from '../../simulator/seeded-rng.ts'
 
 /** A key with everything known about it, from a dealer. Exists in tests only: no program of ours ever holds `secret`. */
@@ -69,4 +69,5 @@ export const refusedItem = (item: PublicItem, refusal: Refusal): SignerItem => (
 export const bytes32 = (name: string): Uint8Array => seededRng(name)(32)
 
 /** Names for many things of one test. */
-export const numbered = (name: string, count: number): readonly string[] => Array.from({ length: count }, (_, i) => `${name}/${u32(i).join('.')}`)
+export const numbered = (name: string, count: number): readonly string[] =>
+  Array.from({ length: count }, (_, i) => `${name}/${u32(i).join('.')}`)

@@ -1,0 +1,108 @@
+import type { BenchOptions } from './arguments.ts'
+import { makeKeys } from './make-keys.ts'
+import { usageOf } from './process-usage.ts'
+import { type Gate, type Part, quantile, type Row } from './report.ts'
+import type { RunningSet } from './running-set.ts'
+import { lags, latencies, type Measured, measureLatency, measureSigning } from './signing-load.ts'
+import { type Form, type Key, SCHEMES, type Scheme } from './signing-requests.ts'
+
+/** ECDSA signatures a second that the set must sustain over HTTPS, all signers up. */
+const MUST_ECDSA = 100
+const LIGHT_LOAD = 100
+
+/** Signing under load, through both forms of the API. */
+export async function http(options: BenchOptions, set: RunningSet): Promise<Part> {
+  const loads: Measured[] = []
+  const light: Row[] = []
+  for (const { form, scheme, brief } of plan(options)) {
+    const { keys } = await makeKeys(set, form, scheme, options.keys)
+    loads.push(await measureSigning(set, form, keys, brief ? { ...options, seconds: Math.min(2, options.seconds) } : options))
+    if (!brief) light.push(await lightLoad(set, form, scheme, keys, options))
+  }
+  return {
+    tables: [
+      { title: `signing, open loop of ${options.seconds} s, every signature verified`, rows: loads.map(loadRow) },
+      { title: 'processor time per signature, ms (of which main thread)', rows: loads.map(cpuRow) },
+      { title: `latency at ${LIGHT_LOAD} signatures/s`, rows: light },
+      {
+        title: 'memory',
+        rows: set.hosts.map(({ name, pid }) => ({ host: name, 'peak MiB': usageOf(pid)?.peakMib ?? Number.NaN })),
+      },
+    ],
+    gates: loads.filter((load) => load.scheme === 'ecdsa-secp256k1').map(gateOf),
+  }
+}
+
+/** Quick: what gates in full, the rest as a sign of life. */
+function plan({ quick }: BenchOptions): readonly { readonly form: Form; readonly scheme: Scheme; readonly brief: boolean }[] {
+  return (['coordinator', 'gateway'] as const).flatMap((form) =>
+    SCHEMES.filter((scheme) => !quick || form === 'coordinator' || scheme === 'ecdsa-secp256k1').map((scheme) => ({
+      form,
+      scheme,
+      brief: quick && scheme !== 'ecdsa-secp256k1',
+    })),
+  )
+}
+
+async function lightLoad(
+  set: RunningSet,
+  form: Form,
+  scheme: Scheme,
+  keys: readonly Key[],
+  { seconds }: BenchOptions,
+): Promise<Row> {
+  const judged = await measureLatency(set, form, keys, LIGHT_LOAD, Math.ceil(seconds / 2))
+  return { form, scheme, ...latencyColumns(latencies(judged)), errors: errorsOf(judged.errors) }
+}
+
+const latencyColumns = (times: readonly number[]): Row => ({
+  'p50 ms': quantile(times, 0.5),
+  'p95 ms': quantile(times, 0.95),
+  'p99 ms': quantile(times, 0.99),
+  'max ms': quantile(times, 1),
+})
+
+const errorsOf = (errors: ReadonlyMap<string, number>): string =>
+  errors.size === 0 ? 'none' : [...errors].map(([code, count]) => `${count} ${code}`).join(', ')
+
+/** What a set that did not keep up has sustained is not known, only that it is less: nothing, for a gate. */
+const sustained = ({ keptUp, judged, run }: Measured): number => (keptUp ? judged.signed.length / run.seconds : 0)
+
+const loadRow = (load: Measured): Row => ({
+  form: load.form,
+  scheme: load.scheme,
+  'closed loop /s': load.capacity,
+  'offered /s': load.offered,
+  'sustained /s': sustained(load),
+  ...latencyColumns(latencies(load.judged)),
+  errors: errorsOf(load.judged.errors),
+  verified: load.verified,
+  'items per session': load.batch,
+  'load lag p99 ms': quantile(lags(load.run), 0.99),
+})
+
+function cpuRow({ form, scheme, cpu }: Measured): Row {
+  const signers = [...cpu.hosts].filter(([name]) => name.startsWith('signer-')).map(([, use]) => use)
+  const mean = (pick: (use: { readonly all: number; readonly main: number }) => number): number =>
+    signers.reduce((sum, use) => sum + pick(use), 0) / signers.length
+  const of = (name: string) => cpu.hosts.get(name) ?? { all: Number.NaN, main: Number.NaN }
+  const [gateway, coordinator] = [of('gateway'), of('coordinator')]
+  return {
+    form,
+    scheme,
+    gateway: gateway.all,
+    coordinator: coordinator.all,
+    '(main)': coordinator.main,
+    'each signer': mean((use) => use.all),
+    '(its main)': mean((use) => use.main),
+    'whole set': [...cpu.hosts.values()].reduce((sum, use) => sum + use.all, 0),
+    'load generator': cpu.load,
+  }
+}
+
+const gateOf = (load: Measured): Gate => ({
+  name: `ECDSA over HTTPS through the ${load.form}, all signers up`,
+  figure: sustained(load),
+  must: MUST_ECDSA,
+  unit: 'signatures/s',
+})

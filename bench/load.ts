@@ -1,0 +1,124 @@
+import type { Dispatcher } from 'undici'
+
+/** One call, made before its time comes: whoever offers load must not be busy with anything else. */
+export interface Shot {
+  readonly path: string
+  readonly body: string
+}
+
+export interface Answer<S extends Shot = Shot> {
+  readonly shot: S
+  /** HTTP status, 0 when there was none. */
+  readonly status: number
+  readonly body: Buffer
+  /** From the moment at which the call was due, not from when it was sent: a queue in front of the set counts. */
+  readonly latencyMs: number
+  /** How late this process was in sending it. */
+  readonly lagMs: number
+}
+
+export interface Run<S extends Shot = Shot> {
+  readonly answers: readonly Answer<S>[]
+  /** Until the last answer. */
+  readonly seconds: number
+}
+
+export interface Target {
+  readonly pool: Dispatcher
+  readonly headers: Readonly<Record<string, string>>
+}
+
+const NO_BODY = Buffer.alloc(0)
+
+/** undici's lowest level: half the processor time of `request`, which matters where set and load share the cores. */
+function fire<S extends Shot>({ pool, headers }: Target, shot: S, due: number, done: (answer: Answer<S>) => void): void {
+  const lagMs = performance.now() - due
+  let status = 0
+  const chunks: Buffer[] = []
+  const end = (body: Buffer): void => done({ shot, status, body, latencyMs: performance.now() - due, lagMs })
+  pool.dispatch(
+    { method: 'POST', path: shot.path, headers, body: shot.body },
+    {
+      onResponseStart: (_control, statusCode) => {
+        status = statusCode
+      },
+      onResponseData: (_control, chunk) => {
+        chunks.push(chunk)
+      },
+      onResponseEnd: () => end(chunks.length === 1 ? (chunks[0] ?? NO_BODY) : Buffer.concat(chunks)),
+      onResponseError: (_control, error) => {
+        status = 0
+        end(Buffer.from('code' in error ? String(error.code) : error.name))
+      },
+    },
+  )
+}
+
+/**
+ * Arrival times in milliseconds of `count` independent callers together: exponential gaps (a Poisson process), as many users make
+ * them. From a seed, so that two runs offer the same load.
+ */
+export function arrivals(count: number, perSecond: number, seed: number): readonly number[] {
+  let state = seed >>> 0
+  // mulberry32: any even generator would do, as long as it is the same one every time.
+  const uniform = (): number => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let t = Math.imul(state ^ (state >>> 15), state | 1)
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
+  }
+  let at = 0
+  return Array.from({ length: count }, () => {
+    at += (-1000 * Math.log(1 - uniform())) / perSecond
+    return at
+  })
+}
+
+/**
+ * Open loop: every call leaves when it is due, whatever became of those before. A set that stalls gets the calls of that time all
+ * the same, and each of them has waited (no coordinated omission). Resolves when all are answered or have failed.
+ */
+export function openLoop<S extends Shot>(target: Target, shots: readonly S[], times: readonly number[]): Promise<Run<S>> {
+  return new Promise((resolve) => {
+    const answers: Answer<S>[] = []
+    const start = performance.now()
+    let next = 0
+    const done = (answer: Answer<S>): void => {
+      answers.push(answer)
+      if (answers.length === shots.length) resolve({ answers, seconds: (performance.now() - start) / 1000 })
+    }
+    const pump = (): void => {
+      for (; next < shots.length; next++) {
+        const due = start + (times[next] as number)
+        const wait = due - performance.now()
+        if (wait > 0) {
+          setTimeout(pump, wait)
+          return
+        }
+        fire(target, shots[next] as S, due, done)
+      }
+    }
+    if (shots.length === 0) resolve({ answers, seconds: 0 })
+    else pump()
+  })
+}
+
+/** Closed loop: so many callers, each with one call after the other, until the time or the shots are over. Finds the capacity. */
+export async function closedLoop<S extends Shot>(
+  target: Target,
+  shots: Iterator<S>,
+  callers: number,
+  seconds: number,
+): Promise<Run<S>> {
+  const answers: Answer<S>[] = []
+  const start = performance.now()
+  const caller = async (): Promise<void> => {
+    while (performance.now() - start < 1000 * seconds) {
+      const { value, done } = shots.next()
+      if (done === true) return
+      answers.push(await new Promise<Answer<S>>((resolve) => fire(target, value, performance.now(), resolve)))
+    }
+  }
+  await Promise.all(Array.from({ length: callers }, caller))
+  return { answers, seconds: (performance.now() - start) / 1000 }
+}

@@ -1,0 +1,128 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createPrivateKey, type KeyObject } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import process from 'node:process'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { Agent, Pool } from 'undici'
+
+const LAUNCHER = fileURLToPath(new URL('../bin/quorate.js', import.meta.url))
+const START_MS = 90_000
+const STOP_MS = 20_000
+const CALL_MS = 20_000
+
+/** PKCS #8 of RFC 8410 up to the 32 bytes of an Ed25519 seed. */
+const ED25519_PKCS8 = Buffer.from('302e020100300506032b657004220420', 'hex')
+
+/** The line that `quorate dev --json` prints (design/api.md "Starting it"), as far as it is used here. */
+interface DevLine {
+  readonly gateway: string
+  readonly coordinator: string
+  readonly ca: string
+  readonly token: string
+  readonly client: { readonly cert: string; readonly key: string }
+  readonly credential: string
+  readonly signers: readonly { readonly index: number; readonly pid: number }[]
+  readonly coordinator_pid: number
+  readonly gateway_pid: number
+  readonly audience: string
+  readonly threshold: number
+  readonly parties: number
+}
+
+export interface HostProcess {
+  readonly name: string
+  readonly pid: number
+}
+
+/** A set in processes of its own, and what a client needs to speak to it. */
+export interface RunningSet {
+  readonly line: DevLine
+  readonly hosts: readonly HostProcess[]
+  readonly startSeconds: number
+  readonly credential: { readonly id: string; readonly key: KeyObject }
+  /** A pool of kept-alive TLS connections: to the coordinator with the client's certificate, to the gateway without any. */
+  readonly connect: (to: 'coordinator' | 'gateway', connections: number) => Pool
+  readonly headers: Readonly<Record<'coordinator' | 'gateway', Readonly<Record<string, string>>>>
+  /** The coordinator's metrics in Prometheus' text format. */
+  readonly metrics: () => Promise<string>
+  readonly stop: () => Promise<void>
+}
+
+/** Starts `quorate dev --ephemeral`: gateway, coordinator and three signers on free ports, in a directory that goes with them. */
+export async function startSet(): Promise<RunningSet> {
+  const started = performance.now()
+  // The channel ends the set when this process dies without a word.
+  const child = spawn(process.execPath, [LAUNCHER, 'dev', '--ephemeral', '--json'], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+  const ended = new Promise<string>((resolve) => {
+    child.once('error', (error) => resolve(error.message))
+    child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`))
+  })
+  const stop = async (): Promise<void> => {
+    child.kill('SIGTERM')
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
+    await ended
+    clearTimeout(timer)
+  }
+  try {
+    const line = await firstLine(child, ended)
+    return { ...describe(line), startSeconds: (performance.now() - started) / 1000, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+async function firstLine(child: ChildProcess, ended: Promise<string>): Promise<DevLine> {
+  let said = ''
+  child.stderr?.on('data', (chunk: Buffer) => {
+    said = (said + chunk.toString()).slice(-4000)
+  })
+  let timer: NodeJS.Timeout | undefined
+  try {
+    return await new Promise<DevLine>((resolve, reject) => {
+      const fail = (why: string): void => reject(new Error(`the set did not start: ${why}\n${said}`))
+      timer = setTimeout(() => fail(`not ready after ${START_MS / 1000} s`), START_MS)
+      void ended.then(fail)
+      if (child.stdout === null) return fail('no standard output')
+      createInterface({ input: child.stdout }).once('line', (line) => resolve(JSON.parse(line)))
+    })
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function describe(line: DevLine) {
+  const ca = readFileSync(line.ca, 'latin1')
+  const client = { cert: readFileSync(line.client.cert, 'latin1'), key: readFileSync(line.client.key, 'latin1') }
+  const { id, seed } = JSON.parse(readFileSync(line.credential, 'utf8')) as { readonly id: string; readonly seed: string }
+  const der = Buffer.concat([ED25519_PKCS8, Buffer.from(seed, 'base64url')])
+  const json = { 'content-type': 'application/json' }
+  return {
+    line,
+    hosts: [
+      { name: 'gateway', pid: line.gateway_pid },
+      { name: 'coordinator', pid: line.coordinator_pid },
+      ...line.signers.map(({ index, pid }) => ({ name: `signer-${index}`, pid })),
+    ],
+    credential: { id, key: createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }) },
+    connect: (to: 'coordinator' | 'gateway', connections: number): Pool =>
+      new Pool(line[to], {
+        connections,
+        pipelining: 1,
+        connect: to === 'coordinator' ? { ca, ...client } : { ca },
+        headersTimeout: CALL_MS,
+        bodyTimeout: CALL_MS,
+        keepAliveTimeout: 60_000,
+      }),
+    headers: { coordinator: json, gateway: { ...json, authorization: `Bearer ${line.token}` } },
+    metrics: async (): Promise<string> => {
+      const agent = new Agent({ connect: { ca, ...client } })
+      try {
+        return await (await agent.request({ origin: line.coordinator, method: 'GET', path: '/metrics' })).body.text()
+      } finally {
+        await agent.destroy()
+      }
+    },
+  }
+}
