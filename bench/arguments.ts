@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { FORMS, type Form, SCHEMES, type Scheme } from './signing-requests.ts'
 
 /** How long and with what to measure. */
 export interface BenchOptions {
@@ -12,6 +13,14 @@ export interface BenchOptions {
   readonly concurrency: number
   /** Requests a second of the open loop; found by the closed loop if absent. */
   readonly rate: number | undefined
+  /** Restrict the part http; all if absent. */
+  readonly form: Form | undefined
+  readonly scheme: Scheme | undefined
+}
+
+export interface SetChoice {
+  /** File with the line that `quorate dev --json` printed: that set is used, and left running. One is started if absent. */
+  readonly running: string | undefined
 }
 
 export const PART_NAMES = ['primitives', 'round', 'set', 'http'] as const
@@ -22,6 +31,7 @@ export interface Wanted {
   readonly json: boolean
   readonly parts: readonly PartName[]
   readonly options: BenchOptions
+  readonly set: SetChoice
 }
 
 export const HELP = `Measures Quorate and exits non-zero below the figures it must reach.
@@ -38,9 +48,12 @@ Options
   --quick            short windows: everything within a minute
   --json             only the JSON line
   --keys N           keys per scheme (20; quick: 5)
-  --seconds N        length of the open-loop window (30; quick: 4)
+  --seconds N        length of the open-loop window (30; quick: 3)
   --concurrency N    callers of the closed loop (64)
   --rate N           requests a second of the open loop (80 % of what the closed loop reached)
+  --form NAME        of the part http: coordinator or gateway alone
+  --scheme NAME      of the part http: one scheme alone, such as ecdsa-secp256k1
+  --running FILE     use the set whose \`quorate dev --json\` printed FILE, rather than start one
   --help
 
 Exit codes: 0 all gates met, 1 a gate missed or a failure, 2 used wrongly. What the figures mean: bench/README.md`
@@ -63,10 +76,13 @@ export function readArguments(args: readonly string[]): Wanted {
     options: {
       quick,
       keys: positive('keys', values.keys) ?? (quick ? 5 : 20),
-      seconds: positive('seconds', values.seconds) ?? (quick ? 4 : 30),
+      seconds: positive('seconds', values.seconds) ?? (quick ? 3 : 30),
       concurrency: positive('concurrency', values.concurrency) ?? 64,
       rate: positive('rate', values.rate),
+      form: oneOf('form', values.form, FORMS),
+      scheme: oneOf('scheme', values.scheme, SCHEMES),
     },
+    set: { running: values.running },
   }
 }
 
@@ -85,11 +101,20 @@ function parse(args: readonly string[]) {
         seconds: text,
         concurrency: text,
         rate: text,
+        form: text,
+        scheme: text,
+        running: text,
       },
     })
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error))
   }
+}
+
+function oneOf<T extends string>(name: string, text: string | undefined, allowed: readonly T[]): T | undefined {
+  const found = allowed.find((known) => known === text)
+  if (text !== undefined && found === undefined) throw new UsageError(`--${name} is one of ${allowed.join(', ')}`)
+  return found
 }
 
 function positive(name: string, text: string | undefined): number | undefined {

@@ -4,7 +4,7 @@ import { usageOf } from './process-usage.ts'
 import { type Gate, type Part, quantile, type Row } from './report.ts'
 import type { RunningSet } from './running-set.ts'
 import { lags, latencies, type Measured, measureLatency, measureSigning } from './signing-load.ts'
-import { type Form, type Key, SCHEMES, type Scheme } from './signing-requests.ts'
+import { FORMS, type Form, type Key, SCHEMES, type Scheme } from './signing-requests.ts'
 
 /** ECDSA signatures a second that the set must sustain over HTTPS, all signers up. */
 const MUST_ECDSA = 100
@@ -34,12 +34,14 @@ export async function http(options: BenchOptions, set: RunningSet): Promise<Part
 }
 
 /** Quick: what gates in full, the rest as a sign of life. */
-function plan({ quick }: BenchOptions): readonly { readonly form: Form; readonly scheme: Scheme; readonly brief: boolean }[] {
-  return (['coordinator', 'gateway'] as const).flatMap((form) =>
-    SCHEMES.filter((scheme) => !quick || form === 'coordinator' || scheme === 'ecdsa-secp256k1').map((scheme) => ({
+function plan({ quick, form: only, scheme: alone }: BenchOptions) {
+  const isWanted = (form: Form, scheme: Scheme): boolean =>
+    alone !== undefined ? scheme === alone : !quick || form === 'coordinator' || scheme === 'ecdsa-secp256k1'
+  return FORMS.filter((form) => only === undefined || form === only).flatMap((form) =>
+    SCHEMES.filter((scheme) => isWanted(form, scheme)).map((scheme) => ({
       form,
       scheme,
-      brief: quick && scheme !== 'ecdsa-secp256k1',
+      brief: quick && alone === undefined && scheme !== 'ecdsa-secp256k1',
     })),
   )
 }

@@ -39,6 +39,8 @@ function fire<S extends Shot>({ pool, headers }: Target, shot: S, due: number, d
   pool.dispatch(
     { method: 'POST', path: shot.path, headers, body: shot.body },
     {
+      // undici tells the present form of a handler from the old one by this member.
+      onRequestStart: () => undefined,
       onResponseStart: (_control, statusCode) => {
         status = statusCode
       },

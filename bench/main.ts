@@ -1,8 +1,8 @@
 import process from 'node:process'
-import { type BenchOptions, HELP, type PartName, readArguments, UsageError, type Wanted } from './arguments.ts'
+import { type BenchOptions, HELP, type PartName, readArguments, type SetChoice, UsageError, type Wanted } from './arguments.ts'
 import { describeMachine } from './machine.ts'
 import { formatGate, formatTable, isMet, type Part } from './report.ts'
-import { type RunningSet, startSet } from './running-set.ts'
+import { type RunningSet, runningSet, startSet } from './running-set.ts'
 
 /** Code of a part is loaded when it runs, so that nothing of one part weighs on another that runs alone. */
 const PARTS: Readonly<Record<PartName, (options: BenchOptions, set: () => Promise<RunningSet>) => Promise<Part>>> = {
@@ -13,7 +13,7 @@ const PARTS: Readonly<Record<PartName, (options: BenchOptions, set: () => Promis
 }
 
 /** Starts a set when a part first asks for one, and stops it at the end, also when we are asked to end before. */
-async function withSet<T>(use: (set: () => Promise<RunningSet>) => Promise<T>): Promise<T> {
+async function withSet<T>({ running: file }: SetChoice, use: (set: () => Promise<RunningSet>) => Promise<T>): Promise<T> {
   let running: Promise<RunningSet> | undefined
   const stop = async (): Promise<void> => {
     const set = await running?.catch(() => undefined)
@@ -22,7 +22,7 @@ async function withSet<T>(use: (set: () => Promise<RunningSet>) => Promise<T>): 
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stop().finally(() => process.exit(1)))
   try {
     return await use(() => {
-      running ??= startSet()
+      running ??= file === undefined ? startSet() : runningSet(file)
       return running
     })
   } finally {
@@ -30,14 +30,14 @@ async function withSet<T>(use: (set: () => Promise<RunningSet>) => Promise<T>): 
   }
 }
 
-async function measure({ parts: names, options, json }: Wanted): Promise<number> {
+async function measure({ parts: names, options, json, set: choice }: Wanted): Promise<number> {
   const say = (text: string): void => {
     if (!json) console.log(text)
   }
   const machine = describeMachine()
   say(formatTable({ title: 'machine', rows: Object.entries(machine).map(([what, value]) => ({ what, value: String(value) })) }))
   const parts: Record<string, Part & { readonly seconds: number }> = {}
-  await withSet(async (set) => {
+  await withSet(choice, async (set) => {
     for (const name of names) {
       const started = performance.now()
       const part = await PARTS[name](options, set)

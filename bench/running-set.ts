@@ -39,6 +39,7 @@ export interface HostProcess {
 export interface RunningSet {
   readonly line: DevLine
   readonly hosts: readonly HostProcess[]
+  /** NaN for one that ran before. */
   readonly startSeconds: number
   readonly credential: { readonly id: string; readonly key: KeyObject }
   /** A pool of kept-alive TLS connections: to the coordinator with the client's certificate, to the gateway without any. */
@@ -71,6 +72,12 @@ export async function startSet(): Promise<RunningSet> {
     await stop()
     throw error
   }
+}
+
+/** A set that somebody else started, and stops. @param file with the line that it printed */
+export async function runningSet(file: string): Promise<RunningSet> {
+  const line = JSON.parse(readFileSync(file, 'utf8')) as DevLine
+  return { ...describe(line), startSeconds: Number.NaN, stop: async () => undefined }
 }
 
 async function firstLine(child: ChildProcess, ended: Promise<string>): Promise<DevLine> {

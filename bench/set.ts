@@ -14,7 +14,7 @@ export async function set(options: BenchOptions, running: RunningSet): Promise<P
   for (const scheme of SCHEMES) {
     const first = await makeKeys(running, 'coordinator', scheme, 1)
     const signed = await measureLatency(running, 'coordinator', first.keys, 1, 1)
-    const { run } = await makeKeys(running, 'coordinator', scheme, options.quick ? 12 : 100)
+    const { run } = await makeKeys(running, 'coordinator', scheme, options.quick ? 8 : 100)
     const times = run.answers.map((answer) => answer.latencyMs)
     rows.push({
       scheme,

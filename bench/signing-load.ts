@@ -110,7 +110,7 @@ export async function measureSigning(
   const target = { pool: set.connect(form, CONNECTIONS), headers: set.headers[form] }
   try {
     const { concurrency, quick } = options
-    const warm = await closedLoop(target, endless(set, form, keys), concurrency, quick ? 1.5 : 5)
+    const warm = await closedLoop(target, endless(set, form, keys), concurrency, quick ? 1.2 : 5)
     const capacity = await findCapacity(set, form, keys, target, warm, options)
     let measured: Measured | undefined
     for (const share of SHARES) {
@@ -132,7 +132,7 @@ async function findCapacity(
   warm: Run<SigningShot>,
   { concurrency, quick }: BenchOptions,
 ): Promise<number> {
-  const seconds = quick ? 2 : 8
+  const seconds = quick ? 1.5 : 8
   // Made beforehand, and enough for a set that has become twice as fast since its warm-up.
   const count = Math.ceil((2 * seconds * warm.answers.length) / warm.seconds) + concurrency
   const shots = signingShots(set, form, keys, count)

@@ -4,7 +4,9 @@ import type { RunningSet } from './running-set.ts'
 
 export const SCHEMES = ['ecdsa-secp256k1', 'schnorr-secp256k1', 'eddsa-ed25519'] as const
 export type Scheme = (typeof SCHEMES)[number]
-export type Form = 'coordinator' | 'gateway'
+/** Whom a call goes to: self-signed request documents under mTLS, or plain JSON with a bearer token. */
+export const FORMS = ['coordinator', 'gateway'] as const
+export type Form = (typeof FORMS)[number]
 
 export interface Key {
   readonly id: string

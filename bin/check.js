@@ -7,7 +7,12 @@ import { endOf } from './runtime.js'
 
 /** Cheap before slow, so that a typing mistake does not wait for the tests. Each is a script of node_modules with its arguments. */
 const STEPS = [
-  { name: 'format and lint', script: '@biomejs/biome/bin/biome', args: ['ci', '--error-on-warnings', '.'] },
+  // biome colours its output even into a pipe.
+  {
+    name: 'format and lint',
+    script: '@biomejs/biome/bin/biome',
+    args: ['check', '--error-on-warnings', `--colors=${process.stdout.isTTY ? 'force' : 'off'}`, '.'],
+  },
   { name: 'types', script: 'typescript/bin/tsc', args: ['-p', '.'] },
   { name: 'types of src/protocol without Node and DOM', script: 'typescript/bin/tsc', args: ['-p', 'src/protocol'] },
   { name: 'unused files, exports and dependencies', script: 'knip/bin/knip.js', args: [] },

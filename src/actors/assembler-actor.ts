@@ -4,7 +4,7 @@ import { Fault } from '../protocol/engine/fault.ts'
 import { assemble as assembleFrost } from '../protocol/frost/assemble.ts'
 import { FROST_BIP340, FROST_ED25519 } from '../protocol/frost/suite.ts'
 import { assemble as assembleHm } from '../protocol/hm/assemble.ts'
-import { type Scheme, SCHEMES } from '../protocol/request/document.ts'
+import { SCHEMES, type Scheme } from '../protocol/request/document.ts'
 import type { Outcome } from '../protocol/signing/batch.ts'
 import { ASSEMBLE, ASSEMBLED, type AssembleCommand, OUTCOME_TYPES } from './assembler-commands.ts'
 
@@ -34,7 +34,11 @@ export class AssemblerActor {
     const { sessionId, signers, threshold, items } = command
     const bySigner = (list: readonly Uint8Array[]) => new Map(signers.map((id, i) => [id, list[i] as Uint8Array]))
     const shared = {
-      sessionId, signers, threshold, items, curves: this.#curves,
+      sessionId,
+      signers,
+      threshold,
+      items,
+      curves: this.#curves,
       openings: bySigner(command.openings),
       answers: bySigner(command.answers),
     }
@@ -42,7 +46,12 @@ export class AssemblerActor {
       return assembleHm({ ...shared, suite: SUITES[scheme], kids: command.kids, tickets: command.tickets })
     }
     const suite = scheme === 'eddsa-ed25519' ? FROST_ED25519 : FROST_BIP340
-    return assembleFrost({ ...shared, suite, suiteNumber: SUITES[scheme], verifyingShares: items.map((i) => bySigner(i.verifyingShares)) })
+    return assembleFrost({
+      ...shared,
+      suite,
+      suiteNumber: SUITES[scheme],
+      verifyingShares: items.map((i) => bySigner(i.verifyingShares)),
+    })
   }
 }
 

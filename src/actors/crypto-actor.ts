@@ -2,7 +2,7 @@ import type { Channel } from '../protocol/channel/channel.ts'
 import { FullChannel } from '../protocol/channel/full-channel.ts'
 import { LightChannel } from '../protocol/channel/light-channel.ts'
 import type { Identity, Roster } from '../protocol/channel/roster.ts'
-import { assertSetup, PROTOCOLS, sessionId as sessionIdOf, SUITES } from '../protocol/channel/setup.ts'
+import { assertSetup, PROTOCOLS, SUITES, sessionId as sessionIdOf } from '../protocol/channel/setup.ts'
 import { concat, equalBytes, type Rng, wipe } from '../protocol/engine/bytes.ts'
 import type { Codec } from '../protocol/engine/codec.ts'
 import { SetupError } from '../protocol/engine/fault.ts'
@@ -129,8 +129,13 @@ export class CryptoActor {
 
     const claims: (Claim | null)[] = []
     const judged = items.map((item, b) => {
-      const j = judge(item, { suite: setup.suite, threshold: setup.threshold, now }, this.#o.authority, this.#keys, known[b] ?? null, (c) =>
-        this.#reservedElsewhere(c),
+      const j = judge(
+        item,
+        { suite: setup.suite, threshold: setup.threshold, now },
+        this.#o.authority,
+        this.#keys,
+        known[b] ?? null,
+        (c) => this.#reservedElsewhere(c),
       )
       claims.push(j.claim)
       if (j.claim !== null) this.#reserve(j.claim)
@@ -139,7 +144,11 @@ export class CryptoActor {
     const suite = SUITES[setup.suite]
     const make = (env: Env): SigningScript =>
       generation === undefined
-        ? frostSign(env, { suite: setup.suite === 'eddsa-ed25519' ? FROST_ED25519 : FROST_BIP340, suiteNumber: suite, items: judged })
+        ? frostSign(env, {
+            suite: setup.suite === 'eddsa-ed25519' ? FROST_ED25519 : FROST_BIP340,
+            suiteNumber: suite,
+            items: judged,
+          })
         : hmSign(env, { suite, generation, tickets, items: judged })
     const answer = this.#open(id, setup, make, generation, {
       onCommit: ({ present }) => ({ claims: present.flatMap((b) => claims[b] ?? []) }),
@@ -169,43 +178,50 @@ export class CryptoActor {
 
   #openKeygen({ frame, now }: CommandMessage): Answer {
     const { setup, requestId, request } = decodeFrame(OPEN_KEYGEN, frame)
-    if (setup.protocol !== 'dkg' || !equalBytes(setup.keyId, NO_KEY)) throw new SetupError('SETUP_REFUSED', 'not a key generation')
+    if (setup.protocol !== 'dkg' || !equalBytes(setup.keyId, NO_KEY))
+      throw new SetupError('SETUP_REFUSED', 'not a key generation')
     const hash = requestHash(request.document)
     const id = this.#admissible(setup, hash, now)
     const owner = judgeKeygen(requestId, request, setup, this.#o.roster.members.length, this.#o.authority, now)
     this.#admit(id, setup)
     const { document, credentialId, tenant } = owner
-    return this.#open(id, setup, (env) => dkg(env, { scheme: document.scheme, requestHash: hash, sign: this.#certify }), undefined, {
-      onCommit: ({ key, secret, signature }) => {
-        const plain = KEY_SECRET.encode(secret)
-        try {
-          return {
-            pending: {
-              keyId: key.keyId,
-              scheme: document.scheme,
-              epoch: key.epoch,
-              threshold: key.threshold,
-              parties: key.parties.length,
-              credentialId,
-              tenant,
-              requestId,
-              requestHash: hash,
-              label: document.label ?? null,
-              publicPackage: PUBLIC_PACKAGE.encode(key),
-              sealedShare: this.#o.seal(plain, key.keyId, key.epoch),
-              ownSignature: signature,
-            },
+    return this.#open(
+      id,
+      setup,
+      (env) => dkg(env, { scheme: document.scheme, requestHash: hash, sign: this.#certify }),
+      undefined,
+      {
+        onCommit: ({ key, secret, signature }) => {
+          const plain = KEY_SECRET.encode(secret)
+          try {
+            return {
+              pending: {
+                keyId: key.keyId,
+                scheme: document.scheme,
+                epoch: key.epoch,
+                threshold: key.threshold,
+                parties: key.parties.length,
+                credentialId,
+                tenant,
+                requestId,
+                requestHash: hash,
+                label: document.label ?? null,
+                publicPackage: PUBLIC_PACKAGE.encode(key),
+                sealedShare: this.#o.seal(plain, key.keyId, key.epoch),
+                ownSignature: signature,
+              },
+            }
+          } finally {
+            wipe(plain, secret.share, secret.chain)
           }
-        } finally {
-          wipe(plain, secret.share, secret.chain)
-        }
+        },
+        onDone: ({ certificate }) => {
+          const encoded = CERTIFICATE.encode(certificate)
+          return { activate: { keyId: certificate.key.keyId, certificate: encoded }, reply: { result: encoded } }
+        },
+        onEnd: () => {},
       },
-      onDone: ({ certificate }) => {
-        const encoded = CERTIFICATE.encode(certificate)
-        return { activate: { keyId: certificate.key.keyId, certificate: encoded }, reply: { result: encoded } }
-      },
-      onEnd: () => {},
-    })
+    )
   }
 
   #openPrss({ frame, now }: CommandMessage): Answer {
@@ -298,7 +314,15 @@ export class CryptoActor {
     }
     // Light sessions end when the relay shows us a forged copy of our own points (C2); full ones ignore it.
     const own = generation === undefined ? {} : { ownCopyFault: 'HM_R_OWN' as const }
-    const live = LiveSession.open({ ...shared, channel, self: identity.id, deadline: setup.deadline, script: make(env), hooks, ...own })
+    const live = LiveSession.open({
+      ...shared,
+      channel,
+      self: identity.id,
+      deadline: setup.deadline,
+      script: make(env),
+      hooks,
+      ...own,
+    })
     this.#sessions.add(id, live)
     const answer = live.start()
     this.#sessions.settle(id)

@@ -1,6 +1,6 @@
 import { bytes, list, message, optional, struct, text, uint } from '../protocol/engine/codec.ts'
-import { MAX_FRAME, MAX_TICKETS, REPLY_TYPES, type Reply, replyShape, TICKET } from '../protocol/frames/signer-frames.ts'
 import { MAX_PARTIES } from '../protocol/engine/party.ts'
+import { MAX_FRAME, MAX_TICKETS, REPLY_TYPES, type Reply, replyShape, TICKET } from '../protocol/frames/signer-frames.ts'
 import { MAX_BATCH } from '../protocol/signing/batch.ts'
 
 /**

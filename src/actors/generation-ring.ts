@@ -48,7 +48,9 @@ export class GenerationRing {
 
   expire(now: number): void {
     for (const [name, slots] of this.#slots) {
-      const live = slots.filter((s) => now - s.madeAt < GENERATION_LIFE_MS && (s.replacedAt === null || now - s.replacedAt < OVERLAP_MS))
+      const live = slots.filter(
+        (s) => now - s.madeAt < GENERATION_LIFE_MS && (s.replacedAt === null || now - s.replacedAt < OVERLAP_MS),
+      )
       for (const slot of slots) if (!live.includes(slot)) wipeGeneration(slot.generation)
       if (live.length === 0) this.#slots.delete(name)
       else this.#slots.set(name, live)

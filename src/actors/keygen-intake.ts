@@ -1,8 +1,8 @@
 import type { Curves } from '../protocol/curve/curves.ts'
 import { SetupError } from '../protocol/engine/fault.ts'
+import type { SetupFields } from '../protocol/frames/setup-frame.ts'
 import { authorize, requestHash } from '../protocol/request/authorize.ts'
 import { type KeygenDocument, parseDocument } from '../protocol/request/document.ts'
-import type { SetupFields } from '../protocol/frames/setup-frame.ts'
 import type { Authority, FramedItem } from './signing-intake.ts'
 
 /** For whom a key is made, and with which request: a request makes one key, ever (decisions.md 3). */
@@ -26,7 +26,15 @@ export function judgeKeygen(
   now: number,
 ): KeygenOwner {
   const document = parseDocument(request.document)
-  const credential = authorize({ bytes: request.document, document, authorizations: [request], credentials, audience, now, curves })
+  const credential = authorize({
+    bytes: request.document,
+    document,
+    authorizations: [request],
+    credentials,
+    audience,
+    now,
+    curves,
+  })
   if (document.type !== 'keygen.v1' || document.requestId !== requestId) throw new SetupError('SETUP_REFUSED', 'another document')
   // parties = n for now (decisions.md 4): a key is shared by the whole roster or not made.
   if (document.parties !== rosterSize || setup.signers.length !== rosterSize) {

@@ -128,7 +128,8 @@ const KID = 32
 /** The kids that every signer reports with its last reply, concatenated; null unless all say the same. */
 function commonResult(results: readonly Uint8Array[]): readonly Uint8Array[] | null {
   const first = results[0]
-  if (first === undefined || first.length === 0 || first.length % KID !== 0 || !results.every((r) => equalBytes(r, first))) return null
+  if (first === undefined || first.length === 0 || first.length % KID !== 0 || !results.every((r) => equalBytes(r, first)))
+    return null
   return Array.from({ length: first.length / KID }, (_, i) => first.slice(i * KID, (i + 1) * KID))
 }
 

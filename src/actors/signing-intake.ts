@@ -1,6 +1,6 @@
+import type { Suite } from '../protocol/channel/setup.ts'
 import type { Curves } from '../protocol/curve/curves.ts'
 import { equalBytes } from '../protocol/engine/bytes.ts'
-import type { Suite } from '../protocol/channel/setup.ts'
 import { authorize, type Credential, requestHash } from '../protocol/request/authorize.ts'
 import { signingInput } from '../protocol/request/digest.ts'
 import { parseDocument } from '../protocol/request/document.ts'
@@ -21,7 +21,12 @@ export interface Authority {
 export interface FramedItem {
   readonly instance: Uint8Array
   readonly requestId: string
-  readonly request: { readonly document: Uint8Array; readonly credentialId: string; readonly alg: string; readonly signature: Uint8Array }
+  readonly request: {
+    readonly document: Uint8Array
+    readonly credentialId: string
+    readonly alg: string
+    readonly signature: Uint8Array
+  }
 }
 
 /** A request id to be used up when this signer answers (decisions.md 9). */
@@ -80,10 +85,24 @@ function accept(
   elsewhere: (claim: Claim) => boolean,
 ): Judged {
   const document = parseDocument(request.document)
-  const credential = authorize({ bytes: request.document, document, authorizations: [request], credentials, audience, now, curves })
+  const credential = authorize({
+    bytes: request.document,
+    document,
+    authorizations: [request],
+    credentials,
+    audience,
+    now,
+    curves,
+  })
   if (document.type !== 'sign.v1' || document.requestId !== requestId) throw new Refused('malformed_request')
   const hash = requestHash(request.document)
-  const claim = { credentialId: credential.id, tenant: credential.tenant, requestId, requestHash: hash, expiresAt: document.expiresAt }
+  const claim = {
+    credentialId: credential.id,
+    tenant: credential.tenant,
+    requestId,
+    requestHash: hash,
+    expiresAt: document.expiresAt,
+  }
   if ((known !== null && !equalBytes(known, hash)) || elsewhere(claim)) throw new Refused('request_replayed')
 
   const key = keys.get(document.keyId)
@@ -101,8 +120,13 @@ function accept(
     requestHash: hash,
   })
   if (!equalBytes(derived, instance)) throw new Refused('instance_mismatch')
-  return { item: { item: { instance: derived, input, publicKey: key.publicKey }, // A copy: the cache may evict and wipe the key while the session runs. The session wipes this one.
-    share: Uint8Array.from(key.share) }, claim }
+  return {
+    item: {
+      item: { instance: derived, input, publicKey: key.publicKey }, // A copy: the cache may evict and wipe the key while the session runs. The session wipes this one.
+      share: Uint8Array.from(key.share),
+    },
+    claim,
+  }
 }
 
 /** Path `m`: the key itself. */
@@ -112,5 +136,5 @@ const ownedBy = (key: LoadedKey, credential: Credential): boolean =>
   key.credentialId === credential.id && key.tenant === credential.tenant
 
 /** One name per (credential, tenant, request id). */
-export const claimName = (c: Pick<Claim, 'credentialId' | 'tenant' | 'requestId'>): string => JSON.stringify([c.credentialId, c.tenant, c.requestId])
-
+export const claimName = (c: Pick<Claim, 'credentialId' | 'tenant' | 'requestId'>): string =>
+  JSON.stringify([c.credentialId, c.tenant, c.requestId])

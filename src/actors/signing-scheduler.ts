@@ -122,7 +122,16 @@ export class SigningScheduler {
     if (engine === null) throw new SigningFailed({ type: 'engine' })
     this.#assertQuorum(engine, threshold)
     return await new Promise<Signed>((resolve, reject) => {
-      const job = { item, submittedAt: performance.now(), deadline, refusals: new Map(), attempts: 0, last: null, resolve, reject }
+      const job = {
+        item,
+        submittedAt: performance.now(),
+        deadline,
+        refusals: new Map(),
+        attempts: 0,
+        last: null,
+        resolve,
+        reject,
+      }
       this.#mailbox(scheme, threshold, engine).submit(job)
     })
   }
@@ -210,7 +219,8 @@ export class SigningScheduler {
     const size = this.signersNeeded(engine, threshold)
     const candidates = up.filter((id) => !refusing.has(id))
     // hm: a fixed set, so that one generation serves all; FROST: all sets in turn.
-    const signers = candidates.length < size ? null : engine === 'hm' ? candidates.slice(0, size) : this.#picker.pick(candidates, size)
+    const signers =
+      candidates.length < size ? null : engine === 'hm' ? candidates.slice(0, size) : this.#picker.pick(candidates, size)
     if (signers !== null) return signers
     for (const job of jobs) {
       const refusal = [...job.refusals.values()][0]
@@ -218,19 +228,32 @@ export class SigningScheduler {
       const refused = refusal !== undefined && parties.length - job.refusals.size < size
       const missing = parties.filter((id) => !up.includes(id))
       const released = job.last !== null
-      job.reject(new SigningFailed(refused ? { type: 'refused', refusal, by: [...job.refusals.keys()] } : { type: 'quorum', missing, released }))
+      job.reject(
+        new SigningFailed(
+          refused ? { type: 'refused', refusal, by: [...job.refusals.keys()] } : { type: 'quorum', missing, released },
+        ),
+      )
     }
     return null
   }
 
   async #supplies(threshold: number, signers: readonly PartyId[]) {
-    return this.#o.prss.supplies(threshold, signers) ?? (await this.#o.prss.ensure(threshold, signers), this.#o.prss.supplies(threshold, signers))
+    return (
+      this.#o.prss.supplies(threshold, signers) ??
+      (await this.#o.prss.ensure(threshold, signers), this.#o.prss.supplies(threshold, signers))
+    )
   }
 
   #settle(
     jobs: readonly Job[],
     end: SigningEnd,
-    run: { readonly engine: Engine; readonly signers: readonly PartyId[]; readonly started: number; readonly ms: number; readonly threshold: number },
+    run: {
+      readonly engine: Engine
+      readonly signers: readonly PartyId[]
+      readonly started: number
+      readonly ms: number
+      readonly threshold: number
+    },
   ): readonly Job[] {
     if (end.type === 'failed') {
       this.#o.monitor.report(end.missing)
@@ -248,10 +271,21 @@ export class SigningScheduler {
   }
 
   /** @returns whether the job needs another session. */
-  #settleItem(job: Job, end: ItemEnd, run: { readonly engine: Engine; readonly signers: readonly PartyId[]; readonly started: number; readonly ms: number }): boolean {
+  #settleItem(
+    job: Job,
+    end: ItemEnd,
+    run: { readonly engine: Engine; readonly signers: readonly PartyId[]; readonly started: number; readonly ms: number },
+  ): boolean {
     if (end.type === 'signed') {
       const { signature, recovery } = end
-      job.resolve({ signature, recovery, engine: run.engine, signers: run.signers, queueMs: run.started - job.submittedAt, signMs: run.ms })
+      job.resolve({
+        signature,
+        recovery,
+        engine: run.engine,
+        signers: run.signers,
+        queueMs: run.started - job.submittedAt,
+        signMs: run.ms,
+      })
       return false
     }
     if (end.type === 'refused') for (const [id, refusal] of end.by) job.refusals.set(id, refusal)

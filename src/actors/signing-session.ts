@@ -14,7 +14,12 @@ import { round, type SignerLink } from './round.ts'
 export interface SessionItem {
   readonly instance: Uint8Array
   readonly requestId: string
-  readonly request: { readonly document: Uint8Array; readonly credentialId: string; readonly alg: string; readonly signature: Uint8Array }
+  readonly request: {
+    readonly document: Uint8Array
+    readonly credentialId: string
+    readonly alg: string
+    readonly signature: Uint8Array
+  }
   readonly input: Uint8Array
   /** 33 bytes on secp256k1, 32 on Ed25519, from the verified certificate. */
   readonly publicKey: Uint8Array
@@ -52,14 +57,24 @@ export type ItemEnd =
 
 export type SigningEnd = { readonly sessionId: Uint8Array } & (
   | { readonly type: 'done'; readonly items: readonly ItemEnd[] }
-  | { readonly type: 'failed'; readonly code: string; readonly culprits: readonly PartyId[]; readonly missing: readonly PartyId[] }
+  | {
+      readonly type: 'failed'
+      readonly code: string
+      readonly culprits: readonly PartyId[]
+      readonly missing: readonly PartyId[]
+    }
 )
 
 /** Sessions end this much after their last exchange could have been answered. */
 const SLACK_MS = 1000
 
 class Ended extends Error {
-  readonly end: { readonly type: 'failed'; readonly code: string; readonly culprits: readonly PartyId[]; readonly missing: readonly PartyId[] }
+  readonly end: {
+    readonly type: 'failed'
+    readonly code: string
+    readonly culprits: readonly PartyId[]
+    readonly missing: readonly PartyId[]
+  }
   constructor(code: string, culprits: readonly PartyId[], missing: readonly PartyId[]) {
     super(code)
     this.end = { type: 'failed', code, culprits, missing }
@@ -97,7 +112,9 @@ export async function signingSession(o: SigningSessionOptions): Promise<SigningE
     // Everybody gets the same frame, with its own envelope in it: hm signers compare that copy with what they sent (C2).
     const relayed = ROUND.encode({ sessionId, round: 1, envelopes: openings.map((e) => e.bytes) })
     const second = await exchange(o, 'round', relayed, REPLY_TYPES.done)
-    const answers = second.map((reply, i) => single(reply, { ...expected, round: 2, sender: signers[i] as PartyId, receiver: ASSEMBLER }))
+    const answers = second.map((reply, i) =>
+      single(reply, { ...expected, round: 2, sender: signers[i] as PartyId, receiver: ASSEMBLER }),
+    )
     return await combine(o, sessionId, signers, openings, answers)
   } catch (error) {
     if (!(error instanceof Ended)) throw error
@@ -108,7 +125,12 @@ export async function signingSession(o: SigningSessionOptions): Promise<SigningE
 }
 
 /** One exchange with all signers; anything but the expected kind of reply from each ends the session. */
-async function exchange(o: SigningSessionOptions, route: 'openSigning' | 'round', frame: Uint8Array, type: number): Promise<readonly Reply[]> {
+async function exchange(
+  o: SigningSessionOptions,
+  route: 'openSigning' | 'round',
+  frame: Uint8Array,
+  type: number,
+): Promise<readonly Reply[]> {
   const { replies, missing } = await round(o.links, route, () => frame, o.timeoutMs)
   for (const [id, reply] of replies) o.onTickets(id, reply.tickets)
   if (missing.length > 0) throw new Ended('TIMEOUT', [], missing)

@@ -10,11 +10,12 @@ export function stopRequest(): Promise<StopReason> {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve(signal))
     // Started by bin/quorate.js or `quorate dev`, which hold the other end of an IPC channel: it breaks when they die, also by
     // SIGKILL. Without this their hosts would live on with ports and databases taken.
-    if (process.connected) {
-      process.on('disconnect', () => resolve('parent'))
-      // A listener makes the channel keep the process alive; a command that has ended must not wait for its parent.
-      process.channel?.unref()
-    } else if (process.channel !== undefined) resolve('parent')
+    if (process.send === undefined) return
+    process.on('disconnect', () => resolve('parent'))
+    // A listener makes the channel keep the process alive; a command that has ended must not wait for its parent.
+    process.channel?.unref()
+    // It died while this program was still loading.
+    if (!process.connected) resolve('parent')
   })
 }
 

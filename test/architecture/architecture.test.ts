@@ -27,8 +27,9 @@ describe('the project', () => {
     expect(rules.foldersWithoutReadme(foldersOf(src, 'src'), sourceFiles('src/**/README.md'))).toEqual([]))
   it('leaves nothing unfinished', () => expect(rules.leftovers([...code, ...sourceFiles('**/*.md', '.ci/run')])).toEqual([]))
   it('has no test that does not run', () => expect(rules.idleTests(tests)).toEqual([]))
-  it('pins every dependency and no registry', () => {
+  it('pins every dependency and no registry, so that npm ci works everywhere', () => {
     const read = (name: string): string => readFileSync(`${ROOT}${name}`, 'utf8')
     expect(rules.looseDependencies(read('package.json'), read('package-lock.json'))).toEqual([])
+    expect(rules.gapsInLock(read('package-lock.json'))).toEqual([])
   })
 })

@@ -136,4 +136,19 @@ describe('house rules', () => {
     expect(rules.looseDependencies(manifest, '{ "resolved": "x" }')).toHaveLength(3)
     expect(rules.looseDependencies(manifest, '{}')).toHaveLength(2)
   })
+  it('finds what npm ci would miss', () => {
+    const lock = (more: object) =>
+      JSON.stringify({
+        packages: {
+          '': { dependencies: { a: '1.0.0' } },
+          'node_modules/a': { integrity: 'x', dependencies: { b: '1' }, optionalDependencies: { c: '1' } },
+          'node_modules/a/node_modules/b': { integrity: 'x', dependencies: { c: '1' } },
+          ...more,
+        },
+      })
+    expect(rules.gapsInLock(lock({ 'node_modules/c': { integrity: 'x' } }))).toEqual([])
+    expect(rules.gapsInLock(lock({}))).toHaveLength(2)
+    expect(rules.gapsInLock(lock({ 'node_modules/c': {} }))).toEqual(['package-lock.json: node_modules/c has no integrity'])
+    expect(rules.gapsInLock(lock({ 'node_modules/a/node_modules/c': { integrity: 'x' } }))).toEqual([])
+  })
 })

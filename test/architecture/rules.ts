@@ -123,3 +123,30 @@ export function looseDependencies(packageJson: string, lockFile: string): readon
   )
   return [...loose, ...(/"resolved"|https?:\/\/[^"]*registry/.test(lockFile) ? ['package-lock.json: names a registry'] : [])]
 }
+
+/**
+ * `npm ci` refuses a lock file that leaves out an optional dependency, even one of another platform; npm writes such a file,
+ * without a word, when its registry does not have that package.
+ */
+export function gapsInLock(lockFile: string): readonly string[] {
+  const { packages = {} } = JSON.parse(lockFile) as {
+    packages?: Record<string, { integrity?: string; dependencies?: object; optionalDependencies?: object }>
+  }
+  return Object.entries(packages).flatMap(([path, entry]) => {
+    const wanted = Object.keys({ ...entry.dependencies, ...entry.optionalDependencies })
+    const missing = wanted.filter((name) => !placesOf(path, name).some((place) => place in packages))
+    return [
+      ...(path !== '' && entry.integrity === undefined ? [`package-lock.json: ${path} has no integrity`] : []),
+      ...missing.map((name) => `package-lock.json: ${path} needs ${name}, which is missing`),
+    ]
+  })
+}
+
+/** Where Node looks for a package: beside the one that asks for it, then further up. */
+function placesOf(path: string, name: string): readonly string[] {
+  const parts = path.split('/node_modules/')
+  return [
+    ...parts.map((_, i) => `${parts.slice(0, parts.length - i).join('/node_modules/')}/node_modules/${name}`),
+    `node_modules/${name}`,
+  ]
+}

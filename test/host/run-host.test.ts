@@ -2,8 +2,10 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { isAlive, type Run, start, until } from './process.ts'
 
-const fixture = (name: string): string => fileURLToPath(new URL(`fixture/${name}.ts`, import.meta.url))
-const startHost = (how = 'well'): Run => start([fixture('host-program'), how])
+const HOST = fileURLToPath(new URL('./fixture/host-program.ts', import.meta.url))
+const PARENT = fileURLToPath(new URL('./fixture/parent-program.ts', import.meta.url))
+
+const startHost = (how = 'well'): Run => start([HOST, how])
 
 async function listening(how?: string): Promise<Run> {
   const run = startHost(how)
@@ -67,7 +69,7 @@ describe('a host', () => {
   })
 
   it('ends with the process that started it, also when that is killed', async () => {
-    const parent = start([fixture('parent-program')])
+    const parent = start([PARENT])
     const pid = Number(await until(() => parent.out().trim() || undefined))
     expect(isAlive(pid)).toBe(true)
     parent.child.kill('SIGKILL')

@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 import type { Values } from '../config/setting.ts'
 import type { DEV } from '../config/settings.ts'
 import { type StopReason, stopRequest } from '../stop-request.ts'
@@ -47,7 +47,7 @@ export async function withDevSet<T>(settings: DevSettings, use: (running: Runnin
     cleanUp.push(lockDevSet(dataDir).unlock)
     const { QUORATE_LOG_LEVEL: logLevel, QUORATE_CURVE: curve } = settings
     const set = await writeDevSet({ dataDir, threshold, parties, rosterHash, ports, logLevel, curve })
-    say(`starting gateway, coordinator and ${parties} signers in ${dataDir}`)
+    say(`starting gateway, coordinator and ${parties} signers in ${shownPath(dataDir)}`)
     say('warning: a set for development. All shares are on this machine, and its credentials may sign bare digests.')
 
     const hosts = superviseHosts(set)
@@ -63,6 +63,12 @@ export async function withDevSet<T>(settings: DevSettings, use: (running: Runnin
   } finally {
     for (const step of cleanUp.reverse()) await step()
   }
+}
+
+/** As a person in the working directory would say it. */
+export function shownPath(path: string): string {
+  const near = relative('', path)
+  return near === '' || near.startsWith('..') ? path : near
 }
 
 async function choosePorts(settings: DevSettings, parties: number): Promise<DevPorts> {

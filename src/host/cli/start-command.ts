@@ -2,7 +2,7 @@ import { command } from './command.ts'
 import { demonstrate } from './demo.ts'
 import { DEV_OPTIONS, devSettings } from './dev-command.ts'
 import { connectedSigners } from './dev-ready.ts'
-import { type RunningSet, say, withDevSet } from './dev-run.ts'
+import { type RunningSet, say, shownPath, withDevSet } from './dev-run.ts'
 import { shellWord } from './shell.ts'
 
 export const startCommand = command({
@@ -28,7 +28,7 @@ Set          signers connected ${connectedSigners(state)}/${set.parties}, thresh
 Gateway      ${set.gateway.url}  (API; documentation at ${set.gateway.url}/docs)
 Coordinator  ${set.coordinator.url}
 Signers      ${set.signers.map((signer) => signer.url).join('  ')}
-Files        ${set.dataDir}
+Files        ${shownPath(set.dataDir)}
 `)
   let ecdsaKey = ''
   for await (const shown of demonstrate(api, set.threshold)) {
@@ -43,6 +43,7 @@ Files        ${set.dataDir}
   return ecdsaKey
 }
 
+/** With absolute paths: it works in another terminal, wherever that is. */
 function curlLine({ set }: RunningSet, keyId: string): string {
   const body = { key_id: keyId, payload: { kind: 'message', bytes: '0x68656c6c6f', hash: 'keccak256' } }
   return [

@@ -1,5 +1,5 @@
-import type { SessionReport } from '../../actors/signing-scheduler.ts'
 import type { SignerMonitor } from '../../actors/signer-monitor.ts'
+import type { SessionReport } from '../../actors/signing-scheduler.ts'
 import type { WorkerPool } from '../../actors/worker-pool.ts'
 import type { Metrics } from '../metrics.ts'
 import type { SignerNames } from './signer-names.ts'

@@ -41,7 +41,8 @@ export function coordinatorService(o: CoordinatorServiceOptions): CoordinatorSer
     getKey: (id, client) => {
       const keyId = parseKeyId(id)
       const row = keyId === undefined ? undefined : o.store.getKey(keyId)
-      if (row === undefined || !client.credentials.includes(row.owner)) throw new ApiProblem('key_not_found', 'there is no such key')
+      if (row === undefined || !client.credentials.includes(row.owner))
+        throw new ApiProblem('key_not_found', 'there is no such key')
       return keyView(row)
     },
     listKeys: ({ limit, cursor, scheme, label }, client) => {

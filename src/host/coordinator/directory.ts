@@ -1,7 +1,7 @@
+import type { Roster } from '../../protocol/channel/roster.ts'
 import type { Curves } from '../../protocol/curve/curves.ts'
 import { toHex } from '../../protocol/engine/bytes.ts'
 import type { PartyId } from '../../protocol/engine/party.ts'
-import type { Roster } from '../../protocol/channel/roster.ts'
 import { CERTIFICATE, type Certificate, publicKeyOf, verifyCertificate } from '../../protocol/keygen/certificate.ts'
 import type { PublicPackage } from '../../protocol/keygen/key-record.ts'
 import { formatKeyId } from '../../protocol/request/ids.ts'
@@ -102,4 +102,3 @@ export const directoryRow = (
   requestHash: key.requestHash,
   createdAt: meta.createdAt,
 })
-

@@ -7,7 +7,13 @@ import type { Curves } from '../../protocol/curve/curves.ts'
 import { type Rng, toHex } from '../../protocol/engine/bytes.ts'
 import type { PartyId } from '../../protocol/engine/party.ts'
 import {
-  CERTIFICATE_REPLY, CERTIFICATE_REQUEST, KEY_STATES, KEYS_REPLY, KEYS_REQUEST, OPEN_KEYGEN, type Reply,
+  CERTIFICATE_REPLY,
+  CERTIFICATE_REQUEST,
+  KEY_STATES,
+  KEYS_REPLY,
+  KEYS_REQUEST,
+  OPEN_KEYGEN,
+  type Reply,
 } from '../../protocol/frames/signer-frames.ts'
 import { assembleCertificate, CERTIFICATE } from '../../protocol/keygen/certificate.ts'
 import { PUBLIC_PACKAGE } from '../../protocol/keygen/key-record.ts'
@@ -70,14 +76,19 @@ export class KeyService {
     if (this.#running.size >= MAX_RUNNING) {
       throw new ApiProblem('overloaded', 'too many key generations are under way', { retryAfterMs: 500, outcome: 'none' })
     }
-    const run = (known === undefined ? this.#generate(request, document, credentialId, hash) : this.#finish(known.keyId)).finally(() =>
-      this.#running.delete(name),
+    const run = (known === undefined ? this.#generate(request, document, credentialId, hash) : this.#finish(known.keyId)).finally(
+      () => this.#running.delete(name),
     )
     this.#running.set(name, run)
     return await run
   }
 
-  async #generate(request: SignedRequest, document: KeygenDocument, owner: string, hash: Uint8Array): Promise<StoredDirectoryKey> {
+  async #generate(
+    request: SignedRequest,
+    document: KeygenDocument,
+    owner: string,
+    hash: Uint8Array,
+  ): Promise<StoredDirectoryKey> {
     const { links, roster, rng, now, timeoutMs, store, directory, log } = this.#o
     this.#assertAllUp()
     const { threshold, scheme, requestId } = document
@@ -110,7 +121,10 @@ export class KeyService {
       if (end.type === 'done') throw new ApiProblem('protocol_abort', 'the signers certified no key', { outcome: 'none' })
       return await this.#failed(end.failures, end.missing)
     }
-    store.putKey(directoryRow(certificate, bytes, { owner, requestId, label: document.label ?? null, createdAt: now() }), setup.signers)
+    store.putKey(
+      directoryRow(certificate, bytes, { owner, requestId, label: document.label ?? null, createdAt: now() }),
+      setup.signers,
+    )
     const holders = end.type === 'done' ? end.replies : end.finished
     for (const id of holders.keys()) store.acknowledge(certificate.key.keyId, id)
     log.info({ key: toHex(certificate.key.keyId), scheme, ms: Math.round(performance.now() - started) }, 'key generated')
@@ -125,7 +139,8 @@ export class KeyService {
     const existing = replies.find((r) => r.code === 'KEY_EXISTS')
     if (existing !== undefined) return await this.#finish(existing.result)
     const refusal = replies.find((r) => isProblemCode(r.code))
-    if (refusal !== undefined && isProblemCode(refusal.code)) throw new ApiProblem(refusal.code, 'a signer refused the request', { outcome: 'none' })
+    if (refusal !== undefined && isProblemCode(refusal.code))
+      throw new ApiProblem(refusal.code, 'a signer refused the request', { outcome: 'none' })
     if (missing.length > 0) throw this.#unavailable(missing, 'unknown')
     const culprits = [...new Set(replies.flatMap((r) => r.culprits))]
     throw new ApiProblem('protocol_abort', 'key generation was aborted; ask again with a new request id', {
@@ -165,7 +180,9 @@ export class KeyService {
     let bytes = stored?.certificate ?? [...reports.values()].find((r) => r.state === KEY_STATES.active)?.certificate
     if (bytes === undefined) {
       // Nobody has the certificate: every signer stored its own signature with its share before sending it.
-      const parts = new Map([...reports].flatMap(([id, r]) => (r.state === KEY_STATES.pending ? [[id, r.ownSignature] as const] : [])))
+      const parts = new Map(
+        [...reports].flatMap(([id, r]) => (r.state === KEY_STATES.pending ? [[id, r.ownSignature] as const] : [])),
+      )
       const some = [...reports.values()].find((r) => r.state === KEY_STATES.pending)
       if (some === undefined || parts.size < roster.roster.members.length) return
       const made = assembleCertificate(PUBLIC_PACKAGE.decode(some.publicPackage), parts, roster.roster, curves)
@@ -176,7 +193,10 @@ export class KeyService {
     const report = [...reports.values()].find((r) => r.state !== KEY_STATES.unknown)
     if (certificate === null || report === undefined) return
     const { credentialId: owner, requestId, label, createdAt } = report
-    store.putKey(directoryRow(certificate, bytes, { owner, requestId, label, createdAt }), roster.roster.members.map((m) => m.id))
+    store.putKey(
+      directoryRow(certificate, bytes, { owner, requestId, label, createdAt }),
+      roster.roster.members.map((m) => m.id),
+    )
     if ([...reports.values()].some((r) => r.state !== KEY_STATES.active)) reports = await this.#ask(keyId, bytes)
     for (const [id, r] of reports) if (r.state === KEY_STATES.active) store.acknowledge(keyId, id)
   }

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import { MailboxFull } from '../../actors/mailbox.ts'
-import type { SessionItem } from '../../actors/signing-session.ts'
 import { type Signed, SigningFailed, type SigningFailure, type SigningScheduler } from '../../actors/signing-scheduler.ts'
+import type { SessionItem } from '../../actors/signing-session.ts'
 import { equalBytes, toHex } from '../../protocol/engine/bytes.ts'
 import { CLOCK_SKEW_MS, requestHash } from '../../protocol/request/authorize.ts'
 import { signingInput } from '../../protocol/request/digest.ts'
@@ -115,7 +115,14 @@ export class SigningService {
     }
     const item = sessionItem(request, document, key, hash)
     const deadline = Math.min(now() + timeoutMs, document.expiresAt + CLOCK_SKEW_MS)
-    const pending = { ...baseView(document, key, hash), state: 'pending_signing' as const, engine, signers: [], signature: null, timingMs: NO_TIME }
+    const pending = {
+      ...baseView(document, key, hash),
+      state: 'pending_signing' as const,
+      engine,
+      signers: [],
+      signature: null,
+      timingMs: NO_TIME,
+    }
     const done = this.#run(item, document, key, hash, owner, deadline, arrived)
     // Waiters may have left by then; the outcome is kept for whoever asks.
     done.catch(() => undefined)
@@ -123,7 +130,13 @@ export class SigningService {
   }
 
   async #run(
-    item: SessionItem, document: SignDocument, key: SigningKey, hash: Uint8Array, owner: string, deadline: number, arrived: number,
+    item: SessionItem,
+    document: SignDocument,
+    key: SigningKey,
+    hash: Uint8Array,
+    owner: string,
+    deadline: number,
+    arrived: number,
   ): Promise<SignatureView> {
     const { scheduler, commits, store, now, log, names } = this.#o
     let signed: Signed
@@ -146,8 +159,13 @@ export class SigningService {
       timingMs: { queue: round(signed.queueMs), sign: round(signed.signMs), total: round(performance.now() - arrived) },
     }
     const row = {
-      id: view.id, requestHash: hash, credentialId: owner, requestId: document.requestId, response: encodeView(view),
-      createdAt: now(), expiresAt: document.expiresAt,
+      id: view.id,
+      requestHash: hash,
+      credentialId: owner,
+      requestId: document.requestId,
+      response: encodeView(view),
+      createdAt: now(),
+      expiresAt: document.expiresAt,
     }
     // Durable before answering: the same request has one outcome after any crash (decisions.md 10).
     const [result] = await commits.commit(() => store.putSignatures([row]))
@@ -223,7 +241,8 @@ async function within(entry: InFlight, waitMs: number): Promise<SignatureView> {
 
 /** The one place where a failed session becomes a row of the error table. */
 function toApiProblem(error: unknown, names: SignerNames): ApiProblem {
-  if (error instanceof MailboxFull) return new ApiProblem('overloaded', 'the signing queue is full', { retryAfterMs: 250, outcome: 'none' })
+  if (error instanceof MailboxFull)
+    return new ApiProblem('overloaded', 'the signing queue is full', { retryAfterMs: 250, outcome: 'none' })
   if (!(error instanceof SigningFailed)) throw error
   return failureProblem(error.failure, names)
 }
@@ -239,7 +258,11 @@ function failureProblem(failure: SigningFailure, names: SignerNames): ApiProblem
     case 'engine':
       return new ApiProblem('engine_unavailable', 'no engine of this set signs for the key')
     case 'refused':
-      return new ApiProblem(isProblemCode(failure.refusal) ? failure.refusal : 'policy_denied', 'the signers refused the request', { outcome: 'none' })
+      return new ApiProblem(
+        isProblemCode(failure.refusal) ? failure.refusal : 'policy_denied',
+        'the signers refused the request',
+        { outcome: 'none' },
+      )
     case 'timeout':
       return new ApiProblem('signing_timeout', 'the signers did not finish in time', {
         ...(failure.missing.length > 0 && { missing: names.of(failure.missing) }),

@@ -1,6 +1,6 @@
 import { bytes, list, message, text, uint } from '../../protocol/engine/codec.ts'
 import { MAX_PARTIES } from '../../protocol/engine/party.ts'
-import { type Scheme, SCHEMES } from '../../protocol/request/document.ts'
+import { SCHEMES, type Scheme } from '../../protocol/request/document.ts'
 import type { SignatureView } from '../api/coordinator-service.ts'
 
 /** A finished signature as the store keeps it, about 400 bytes. */
@@ -32,7 +32,15 @@ export function encodeView(view: SignatureView): Uint8Array {
   if (view.signature === null) throw new RangeError('only finished signatures are stored')
   const { signature, timingMs, digest, id, requestId, keyId, keyEpoch, path, publicKey, engine, signers } = view
   return STORED.encode({
-    version: VERSION, id, requestId, keyId, keyEpoch, path, publicKey, engine, signers,
+    version: VERSION,
+    id,
+    requestId,
+    keyId,
+    keyEpoch,
+    path,
+    publicKey,
+    engine,
+    signers,
     digest: digest ?? '',
     scheme: signature.scheme,
     compact: signature.compact,

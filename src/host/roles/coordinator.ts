@@ -2,7 +2,7 @@ import { randomFillSync } from 'node:crypto'
 import type { Logger } from 'pino'
 import { PrssKeeper } from '../../actors/prss-keeper.ts'
 import type { SignerLink } from '../../actors/round.ts'
-import { type SignerState, SignerMonitor } from '../../actors/signer-monitor.ts'
+import { SignerMonitor, type SignerState } from '../../actors/signer-monitor.ts'
 import { SigningScheduler } from '../../actors/signing-scheduler.ts'
 import { TicketStock } from '../../actors/ticket-stock.ts'
 import { WorkerPool } from '../../actors/worker-pool.ts'
@@ -13,7 +13,7 @@ import { serveTls } from '../../transport/tls-server.ts'
 import { createCoordinatorApp } from '../api/coordinator-app.ts'
 import { clockWatch } from '../clock-watch.ts'
 import type { CoordinatorConfig } from '../config/config.ts'
-import { coordinatorMetrics, type CoordinatorMetrics } from '../coordinator/coordinator-metrics.ts'
+import { type CoordinatorMetrics, coordinatorMetrics } from '../coordinator/coordinator-metrics.ts'
 import { coordinatorService } from '../coordinator/coordinator-service.ts'
 import { KeyDirectory } from '../coordinator/directory.ts'
 import { KeyService } from '../coordinator/key-service.ts'
@@ -21,9 +21,9 @@ import { signerNames } from '../coordinator/signer-names.ts'
 import { SigningService } from '../coordinator/signing-service.ts'
 import { selectCurves } from '../curve/select-curves.ts'
 import { createMetrics } from '../metrics.ts'
-import { isFatalStoreError, startPruning } from '../store/housekeeping.ts'
 import { openCoordinatorStore } from '../store/coordinator-store.ts'
 import { groupCommit } from '../store/group-commit.ts'
+import { isFatalStoreError, startPruning } from '../store/housekeeping.ts'
 import { readTls } from '../tls/tls-files.ts'
 import { VERSION } from '../version.ts'
 
@@ -50,7 +50,13 @@ export async function startCoordinator(config: CoordinatorConfig, log: Logger): 
 
   const peers = config.signers.map((signer) => ({
     signer,
-    client: createPeerClient({ url: signer.url, name: signer.name, tls, pin: signer.tlsFingerprint, connections: SIGNER_CONNECTIONS }),
+    client: createPeerClient({
+      url: signer.url,
+      name: signer.name,
+      tls,
+      pin: signer.tlsFingerprint,
+      connections: SIGNER_CONNECTIONS,
+    }),
   }))
   const links = new Map<number, SignerLink>(
     peers.map(({ signer, client }) => [
@@ -109,28 +115,65 @@ export async function startCoordinator(config: CoordinatorConfig, log: Logger): 
       counted?.session(report)
       const { engine, scheme, signers, requests, ms, end } = report
       const session = toHex(end.sessionId.subarray(0, 8))
-      const line = { session, engine, scheme, signers, items: requests.length, requests: requests.slice(0, 8), ms: Math.round(ms * 100) / 100 }
+      const line = {
+        session,
+        engine,
+        scheme,
+        signers,
+        items: requests.length,
+        requests: requests.slice(0, 8),
+        ms: Math.round(ms * 100) / 100,
+      }
       if (end.type === 'done') log.info(line, 'signing session')
-      else log.warn({ ...line, code: end.code, culprits: names.of(end.culprits), missing: names.of(end.missing) }, 'signing session failed')
+      else
+        log.warn(
+          { ...line, code: end.code, culprits: names.of(end.culprits), missing: names.of(end.missing) },
+          'signing session failed',
+        )
     },
   })
   counted = coordinatorMetrics(metrics, { load: () => scheduler.load(), monitor, names, pool })
   const directory = new KeyDirectory(store, roster, curves)
   const keys = new KeyService({
-    links, monitor, directory, store, roster: config.roster, names, curves, rng, now: Date.now, timeoutMs: KEYGEN_EXCHANGE_TIMEOUT_MS, log,
+    links,
+    monitor,
+    directory,
+    store,
+    roster: config.roster,
+    names,
+    curves,
+    rng,
+    now: Date.now,
+    timeoutMs: KEYGEN_EXCHANGE_TIMEOUT_MS,
+    log,
   })
-  const signing = new SigningService({ scheduler, directory, store, commits, names, now: Date.now, timeoutMs: config.signTimeoutMs, log })
+  const signing = new SigningService({
+    scheduler,
+    directory,
+    store,
+    commits,
+    names,
+    now: Date.now,
+    timeoutMs: config.signTimeoutMs,
+    log,
+  })
 
   const before = new Map<number, boolean>()
   let rebuilt = store.hasKeys()
   onChange = (state) => {
     if (before.get(state.id) !== state.up) {
-      log.info({ signer: names.of([state.id])[0], up: state.up, version: state.status?.version }, state.up ? 'signer up' : 'signer down')
+      log.info(
+        { signer: names.of([state.id])[0], up: state.up, version: state.status?.version },
+        state.up ? 'signer up' : 'signer down',
+      )
     }
     before.set(state.id, state.up)
     if (!state.up) return
     const hmSet = monitor.up().slice(0, 2 * config.defaultThreshold - 1)
-    if (scheduler.engineFor('ecdsa-secp256k1', config.defaultThreshold) === 'hm' && hmSet.length === 2 * config.defaultThreshold - 1) {
+    if (
+      scheduler.engineFor('ecdsa-secp256k1', config.defaultThreshold) === 'hm' &&
+      hmSet.length === 2 * config.defaultThreshold - 1
+    ) {
       void prss.ensure(config.defaultThreshold, hmSet)
     }
     void keys.settle(state.status?.pending ?? [])
@@ -160,7 +203,11 @@ export async function startCoordinator(config: CoordinatorConfig, log: Logger): 
       log.fatal('the store is unusable until this host is started again')
       process.exit(1)
     },
-    info: { role: 'coordinator', version: VERSION, platform: `${process.platform} ${process.arch}, Node ${process.versions.node}, curve ${curves.id}` },
+    info: {
+      role: 'coordinator',
+      version: VERSION,
+      platform: `${process.platform} ${process.arch}, Node ${process.versions.node}, curve ${curves.id}`,
+    },
   })
   const server = await serveTls({
     fetch: app.fetch,

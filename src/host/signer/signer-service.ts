@@ -4,12 +4,25 @@ import type { Curves } from '../../protocol/curve/curves.ts'
 import { equalBytes, toHex } from '../../protocol/engine/bytes.ts'
 import type { Codec } from '../../protocol/engine/codec.ts'
 import {
-  ABORT, CERTIFICATE_REPLY, CERTIFICATE_REQUEST, KEY_STATES, KEYS_REPLY, KEYS_REQUEST, OPEN_KEYGEN, OPEN_SIGNING, REPLY, REPLY_TYPES, ROUND, ROUTES, type Reply,
-  STATUS, STATUS_REQUEST,
+  ABORT,
+  CERTIFICATE_REPLY,
+  CERTIFICATE_REQUEST,
+  KEY_STATES,
+  KEYS_REPLY,
+  KEYS_REQUEST,
+  OPEN_KEYGEN,
+  OPEN_SIGNING,
+  REPLY,
+  REPLY_TYPES,
+  type Reply,
+  ROUND,
+  ROUTES,
+  STATUS,
+  STATUS_REQUEST,
 } from '../../protocol/frames/signer-frames.ts'
 import { CERTIFICATE, verifyCertificate } from '../../protocol/keygen/certificate.ts'
 import { PUBLIC_PACKAGE } from '../../protocol/keygen/key-record.ts'
-import { type Scheme } from '../../protocol/request/document.ts'
+import type { Scheme } from '../../protocol/request/document.ts'
 import type { SignerConfig } from '../config/config.ts'
 import type { SignerStore, StoredSignerKey } from '../store/signer-store.ts'
 import type { CryptoClient } from './crypto-client.ts'
@@ -32,7 +45,13 @@ export interface SignerServiceOptions {
 type Handler = (body: Uint8Array) => Promise<Uint8Array>
 
 const NOTHING: Reply = {
-  type: REPLY_TYPES.done, code: '', culprits: [], envelopes: [], tickets: [], exhibits: [], result: new Uint8Array(0),
+  type: REPLY_TYPES.done,
+  code: '',
+  culprits: [],
+  envelopes: [],
+  tickets: [],
+  exhibits: [],
+  result: new Uint8Array(0),
 }
 const refusal = (code: string, result = NOTHING.result): Reply => ({ ...NOTHING, type: REPLY_TYPES.refused, code, result })
 const failure = (code: string): Reply => ({ ...NOTHING, type: REPLY_TYPES.failed, code })
@@ -137,7 +156,10 @@ async function release(o: SignerServiceOptions, answer: Answer, frame: Uint8Arra
     const verdicts = o.store.claim(claims.map((c) => ({ ...c, firstSentAt })))
     o.metrics.stored(performance.now() - started)
     if (verdicts.some((v) => v === 'conflict' || v === 'forgotten')) {
-      o.log.warn({ requests: claims.map((c) => c.requestId).slice(0, MAX_LOGGED) }, 'a request id was used meanwhile; nothing is sent')
+      o.log.warn(
+        { requests: claims.map((c) => c.requestId).slice(0, MAX_LOGGED) },
+        'a request id was used meanwhile; nothing is sent',
+      )
       await end(o, frame)
       return failure('REQUEST_REPLAYED')
     }

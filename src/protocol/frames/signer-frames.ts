@@ -46,7 +46,10 @@ export const OPEN_KEYGEN = message({ setup: setupShape, requestId: text(80), req
 
 export const OPEN_PRSS = message({ setup: setupShape }, 4096)
 
-export const ROUND = message({ sessionId: bytes(32), round: uint(255), envelopes: list(bytes({ max: MAX_ENVELOPE }), MAX_ENVELOPES) }, MAX_FRAME)
+export const ROUND = message(
+  { sessionId: bytes(32), round: uint(255), envelopes: list(bytes({ max: MAX_ENVELOPE }), MAX_ENVELOPES) },
+  MAX_FRAME,
+)
 
 export const ABORT = message({ sessionId: bytes(32) }, 64)
 
@@ -54,17 +57,17 @@ export const ABORT = message({ sessionId: bytes(32) }, 64)
 export const REPLY_TYPES = { sent: 0, done: 1, failed: 2, refused: 3 } as const
 
 export const replyShape = struct({
-    type: uint(3),
-    /** A FaultCode for `failed` and `refused`, else empty. Detail stays in the signer's log. */
-    code: text(40),
-    culprits: list(uint(65535), MAX_PARTIES),
-    envelopes: list(bytes({ max: MAX_ENVELOPE }), MAX_ENVELOPES),
-    /** Fresh hm tickets for later sessions. */
-    tickets: list(bytes(TICKET), MAX_TICKETS),
-    /** Signed broadcasts that settle a disagreement about views. */
-    exhibits: list(bytes({ max: MAX_ENVELOPE }), MAX_PARTIES),
-    /** `done` of a key generation: the certificate. `refused` because the request has a key already: its key id. */
-    result: bytes({ max: 64 << 10 }),
+  type: uint(3),
+  /** A FaultCode for `failed` and `refused`, else empty. Detail stays in the signer's log. */
+  code: text(40),
+  culprits: list(uint(65535), MAX_PARTIES),
+  envelopes: list(bytes({ max: MAX_ENVELOPE }), MAX_ENVELOPES),
+  /** Fresh hm tickets for later sessions. */
+  tickets: list(bytes(TICKET), MAX_TICKETS),
+  /** Signed broadcasts that settle a disagreement about views. */
+  exhibits: list(bytes({ max: MAX_ENVELOPE }), MAX_PARTIES),
+  /** `done` of a key generation: the certificate. `refused` because the request has a key already: its key id. */
+  result: bytes({ max: 64 << 10 }),
 })
 export const REPLY = codec(replyShape, MAX_FRAME)
 export type Reply = ReturnType<typeof REPLY.decode>

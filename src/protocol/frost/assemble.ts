@@ -1,11 +1,10 @@
 import type { Group } from '../curve/group.ts'
-import { equalBytes, u16 } from '../engine/bytes.ts'
+import { equalBytes } from '../engine/bytes.ts'
 import { blame, Fault } from '../engine/fault.ts'
 import type { PartyId } from '../engine/party.ts'
-import { TAGS } from '../engine/tags.ts'
-import { TH } from '../engine/transcript.ts'
+import { lagrangeCoefficients } from '../sharing/polynomial.ts'
 import { type Assembly, bodyOf, type Outcome, type PublicItem, presentItems, refusedBy } from '../signing/batch.ts'
-import { ANSWER, openingOf, viewOf } from './sign.ts'
+import { ANSWER, contextOf, openingOf, viewOf } from './sign.ts'
 import { type Commitment, type Context, context, encodeSignature, verifyShare } from './signature-share.ts'
 import type { FrostSuite } from './suite.ts'
 
@@ -30,8 +29,12 @@ export function assemble(a: FrostAssembly): readonly Outcome[] {
   const openings = new Map(a.signers.map((id) => [id, format.read(bodyOf(a.openings, id), id, count)]))
   const lists = new Map([...openings].map(([id, opening]) => [id, opening.points]))
   const present = presentItems(lists, count)
-  const ctx = TH(TAGS.frostContext, a.sessionId, u16(a.suiteNumber), ...a.items.map((i) => i.instance))
-  const view = viewOf(ctx, count, present, a.signers, lists)
+  const ctx = contextOf(
+    a.sessionId,
+    a.suiteNumber,
+    a.items.map((i) => i.instance),
+  )
+  const view = viewOf(ctx, a.items, present, a.signers, lists)
   const answers = new Map(a.signers.map((id) => [id, readAnswer(bodyOf(a.answers, id), id, view, present.length)]))
 
   return a.items.map((item, b) => {
@@ -60,13 +63,24 @@ function finish(
   for (const share of shares.values()) group.addAssign(z, share)
   const signature = encodeSignature(a.suite, c.R, z)
   if (a.suite.verify(a.curves, signature, item.input, item.publicKey)) return { type: 'signed', signature }
+  const verifyingShares = new Map(a.signers.map((id) => [id, a.verifyingShares[index]?.get(id) as Uint8Array]))
   const culprits = a.signers.filter((id) => {
-    const verifyingShare = a.verifyingShares[index]?.get(id) as Uint8Array
-    return !verifyShare(group, id, shares.get(id) as Uint8Array, commitments.get(id) as Commitment, verifyingShare, c)
+    const commitment = commitments.get(id) as Commitment
+    return !verifyShare(group, id, shares.get(id) as Uint8Array, commitment, verifyingShares.get(id) as Uint8Array, c)
   })
-  return culprits.length > 0
+  // A record that contradicts itself proves nothing about anybody (F-07: right shares, wrong input of the assembler).
+  return culprits.length > 0 && isSharingOf(group, verifyingShares, item.publicKey)
     ? { type: 'failed', code: 'FROST_SHARE', culprits }
     : { type: 'failed', code: 'FROST_SIG_INVALID', culprits: [] }
+}
+
+/** The verifying shares interpolate to the key. */
+function isSharingOf(group: Group, verifyingShares: ReadonlyMap<PartyId, Uint8Array>, publicKey: Uint8Array): boolean {
+  const terms = [...lagrangeCoefficients(group, [...verifyingShares.keys()])].map(([id, coefficient]) =>
+    group.mulPublic(verifyingShares.get(id) as Uint8Array, coefficient),
+  )
+  const sum = group.sum(terms.filter((term) => term !== null))
+  return sum !== null && equalBytes(sum, publicKey)
 }
 
 /** What the bytes alone show is the sender's fault at once; what depends on the list is judged after the lists agree (style.md E20). */

@@ -12,6 +12,7 @@ import {
   MAX_BATCH,
   type OpeningFormat,
   openingFormat,
+  type PublicItem,
   presentItems,
   type SignerItem,
   type SigningScript,
@@ -56,7 +57,8 @@ export function* sign(env: Env, params: FrostParams): SigningScript {
   const group = suite.group(curves)
   if (parties.length !== threshold) throw new SetupError('SETUP_REFUSED', 'FROST runs with exactly t signers')
   if (items.length < 1 || items.length > MAX_BATCH) throw new SetupError('SETUP_REFUSED', `1..${MAX_BATCH} items`)
-  const ctx = TH(TAGS.frostContext, sessionId, u16(params.suiteNumber), ...items.map(instanceOf))
+  const ctx = contextOf(sessionId, params.suiteNumber, items.map(instanceOf))
+  const publicItems = items.map((item) => ('refusal' in item ? null : item.item))
   const openings = openingOf(group)
   const nonces: (Nonces | null)[] = []
   try {
@@ -74,7 +76,7 @@ export function* sign(env: Env, params: FrostParams): SigningScript {
     const lists = new Map<PartyId, readonly (Commitment | null)[]>()
     for (const id of parties) lists.set(id, id === self ? own : openings.read(broadcastOf(inbox, id), id, items.length).points)
     const present = presentItems(lists, items.length)
-    const view = viewOf(ctx, items.length, present, parties, lists)
+    const view = viewOf(ctx, publicItems, present, parties, lists)
     const shares = present.map((b) => {
       const { item, share } = items[b] as Extract<SignerItem, { share: Uint8Array }>
       const commitments = new Map(parties.map((id) => [id, lists.get(id)?.[b] as Commitment]))
@@ -108,10 +110,17 @@ const hedged = (rng: Rng, ctx: Uint8Array, index: number): Rng => {
   }
 }
 
-/** Digest of everything the share depends on; compared by the assembler before anybody is named. */
+/** What a session is about, before any commitment exists. */
+export const contextOf = (sessionId: Uint8Array, suiteNumber: number, instances: readonly Uint8Array[]): Uint8Array =>
+  TH(TAGS.frostContext, sessionId, u16(suiteNumber), ...instances)
+
+/**
+ * Digest of everything the shares depend on: session, instances, keys and messages as used, commitments. Compared by the assembler
+ * before anybody is named, so that neither a split view nor an assembler's own mistake convicts an honest signer (style.md E20).
+ */
 export const viewOf = (
   ctx: Uint8Array,
-  count: number,
+  items: readonly (PublicItem | null)[],
   present: readonly number[],
   parties: readonly PartyId[],
   lists: ReadonlyMap<PartyId, readonly (Commitment | null)[]>,
@@ -119,7 +128,11 @@ export const viewOf = (
   TH(
     TAGS.frostView,
     ctx,
-    bitmap(present, count),
+    bitmap(present, items.length),
+    ...present.flatMap((b) => {
+      const { publicKey, input } = items[b] as PublicItem
+      return [publicKey, input]
+    }),
     ...parties.map((id) =>
       concat(
         u16(id),

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { blame, Fault, SetupError, VERDICTS } from '../../../src/protocol/engine/fault.ts'
 
@@ -12,6 +13,12 @@ describe('Fault', () => {
 
   it('every code has a verdict', () => {
     for (const verdict of Object.values(VERDICTS)) expect(['retry', 'exclude', 'investigate', 'refuse']).toContain(verdict)
+  })
+
+  it('the README explains every code with its verdict, and none that does not exist', () => {
+    const readme = readFileSync(new URL('../../../src/protocol/engine/README.md', import.meta.url), 'utf8')
+    const rows = [...readme.matchAll(/^\| `([A-Z_]+)` +\| (\w+) +\|/gm)].map(([, code, verdict]) => [code, verdict])
+    expect(Object.fromEntries(rows)).toEqual(VERDICTS)
   })
 
   it('silence is never proof: what only says that something is missing excludes nobody', () => {

@@ -36,7 +36,7 @@ function watched(env: Env, watch: Watch): Env {
   const over = (group: Group): Group => ({
     ...group,
     randomScalar: (rng) => draw('scalar', group.randomScalar(rng)),
-    addAssign: (acc, b) => group.addAssign(hold(acc), b),
+    addAssign: (acc, b) => group.addAssign(hold(acc), hold(b)),
     mulAssign: (acc, b) => group.mulAssign(hold(acc), b),
     negAssign: (acc) => group.negAssign(hold(acc)),
   })

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { decodeEnvelope } from '../../../src/protocol/channel/envelope.ts'
+import { contentDigest, decodeEnvelope, type Envelope, encodeEnvelope } from '../../../src/protocol/channel/envelope.ts'
 import { concat, fromHex, u16 } from '../../../src/protocol/engine/bytes.ts'
 import type { PartyId } from '../../../src/protocol/engine/party.ts'
 import type { Evidence } from '../../../src/protocol/engine/round.ts'
 import { MAX_EVIDENCE } from '../../../src/protocol/keygen/messages.ts'
-import { equivocate, OFFSETS, patch, type Rule } from '../../simulator/relay.ts'
+import { equivocate, OFFSETS, patch, type Rule, resign } from '../../simulator/relay.ts'
 import { seededRng } from '../../simulator/seeded-rng.ts'
+import { identityOf } from '../../simulator/world.ts'
 import { assertSafe, type Keygen, type KeygenRun, keygen, outcome, pendingOf, worldOf } from './keygen-fixture.ts'
 import { verdictsOf } from './read-traffic.ts'
 import { type Deviation, rogueDealer, type Verdict } from './rogue-dealer.ts'
@@ -184,7 +185,7 @@ describe('3.1: a false complaint names its author at every honest signer', () =>
       foreign = evidence(1)
       return { type: 'complaint', value: { accused: 1, ...foreign } }
     }
-    play({ verdict }, { name: 'other' })
+    play({ verdict }, { name: 'other', seed: 'other' })
     complain((_, accused) => ({ accused, ...(foreign as Evidence) }))
     complain((own, accused) => ({ accused, key: own.key, envelope: (foreign as Evidence).envelope }))
     complain((own, accused) => ({ accused, key: (foreign as Evidence).key, envelope: own.envelope }))
@@ -192,6 +193,61 @@ describe('3.1: a false complaint names its author at every honest signer', () =>
 
   it('by a non-receiver, with an envelope to somebody else', () => {
     complain((own, accused) => ({ accused, key: own.key, envelope: recorded(1, 2, keygen()) }))
+  })
+
+  it('with an envelope to a colluder, who gives its key away: the share is right, for another place', () => {
+    let shared: Evidence | undefined
+    const colluder = rogueDealer({
+      verdict: (evidence) => {
+        shared = evidence(1)
+        return { type: 'complaint', value: { accused: 1, ...evidence(1) } }
+      },
+    })
+    keygen({ rogues: new Map([[2, colluder]]) })
+    // The same randomness again, so that this is the session in which signer 1 sent that share.
+    const accuser = rogueDealer({ verdict: () => ({ type: 'complaint', value: { accused: 1, ...(shared as Evidence) } }) })
+    const run = keygen({
+      rogues: new Map([
+        [2, rogueDealer({})],
+        [ROGUE, accuser],
+      ]),
+    })
+    expect(shared?.envelope).toEqual(recorded(1, 2, run))
+    expect(outcome(run, 1)).toBe('DKG_FALSE_COMPLAINT:3')
+    assertSafe(run, [2, ROGUE])
+  })
+
+  it('with something that the accused signed in another place, and that does not open', () => {
+    const garbled = ({ body }: Envelope): Partial<Envelope> => ({ body: body.map((b) => b ^ 1) })
+    const changes: readonly Partial<Envelope>[] = [
+      { suite: 4 },
+      { protocol: 2 },
+      { round: 1 },
+      { round: 3 },
+      { sessionId: seededRng('elsewhere')(32) },
+      { receiver: 2 },
+    ]
+    for (const change of changes) {
+      complain((own, accused) => ({
+        accused,
+        key: own.key,
+        envelope: resign(worldOf(3), own.envelope, (e) => ({ ...garbled(e), ...change })),
+      }))
+    }
+    complain((own, accused) => {
+      const light = { ...(decodeEnvelope(own.envelope) as Envelope), kind: 'light' as const, body: new Uint8Array(40) }
+      const seed = identityOf(worldOf(3), accused).signSeed
+      const signature = worldOf(3).curves.ed25519Sign(contentDigest(light, light.body), seed)
+      return { accused, key: own.key, envelope: encodeEnvelope({ ...light, signature }) }
+    })
+  })
+
+  it('with an envelope from itself to itself', () => {
+    complain((own) => ({
+      accused: ROGUE,
+      key: own.key,
+      envelope: resign(worldOf(3), own.envelope, () => ({ sender: ROGUE, body: new Uint8Array(40) })),
+    }))
   })
 
   it('about a message of another kind, round or sender', () => {

@@ -1,0 +1,49 @@
+import type { Curves } from '../../../src/protocol/curve/curves.ts'
+import type { Group } from '../../../src/protocol/curve/group.ts'
+
+export interface Watched {
+  readonly curves: Curves
+  /** Every buffer that arithmetic on secrets wrote to or multiplied the generator by, by reference. */
+  readonly buffers: () => readonly Uint8Array[]
+  /** Of these, what the generator was multiplied by: the nonces. */
+  readonly multiplied: () => readonly Uint8Array[]
+}
+
+/**
+ * Curves that remember where secrets were: a test looks into the very buffers after the session has ended. `toBigInt` throws: a
+ * signer that takes that path with anything would leave a copy that nobody can erase.
+ */
+export function watchSecrets(base: Curves): Watched {
+  const seen = new Set<Uint8Array>()
+  const multiplied = new Set<Uint8Array>()
+  const watch = (group: Group): Group => ({
+    ...group,
+    addAssign(acc, b) {
+      seen.add(acc)
+      return group.addAssign(acc, b)
+    },
+    mulAssign(acc, b) {
+      seen.add(acc)
+      return group.mulAssign(acc, b)
+    },
+    negAssign(acc) {
+      seen.add(acc)
+      return group.negAssign(acc)
+    },
+    baseMul(scalar) {
+      seen.add(scalar)
+      multiplied.add(scalar)
+      return group.baseMul(scalar)
+    },
+    reduceWide(wide) {
+      const scalar = group.reduceWide(wide)
+      seen.add(wide)
+      return scalar
+    },
+    toBigInt() {
+      throw new Error('a signer made a BigInt')
+    },
+  })
+  const curves = { ...base, secp256k1: watch(base.secp256k1), ed25519: watch(base.ed25519) }
+  return { curves, buffers: () => [...seen], multiplied: () => [...multiplied] }
+}
