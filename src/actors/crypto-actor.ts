@@ -10,9 +10,6 @@ import type { PartyId } from '../protocol/engine/party.ts'
 import type { Env, Protocol } from '../protocol/engine/round.ts'
 import type { SetupFields } from '../protocol/frames/setup-frame.ts'
 import { ABORT, OPEN_KEYGEN, OPEN_PRSS, OPEN_SIGNING, REPLY_TYPES, ROUND } from '../protocol/frames/signer-frames.ts'
-import { sign as frostSign } from '../protocol/frost/sign.ts'
-import { FROST_BIP340, FROST_ED25519 } from '../protocol/frost/suite.ts'
-import { sign as hmSign } from '../protocol/hm/sign.ts'
 import { CERTIFICATE } from '../protocol/keygen/certificate.ts'
 import { dkg } from '../protocol/keygen/dkg.ts'
 import { KEY_SECRET, PUBLIC_PACKAGE } from '../protocol/keygen/key-record.ts'
@@ -21,18 +18,18 @@ import type { Generation } from '../protocol/prss/generation.ts'
 import { requestHash } from '../protocol/request/authorize.ts'
 import { purposeOf } from '../protocol/request/instance.ts'
 import { RequestError } from '../protocol/request/request-error.ts'
-import type { SigningScript } from '../protocol/signing/batch.ts'
 import { ANSWER, type Answer, COMMAND, COMMANDS, type CommandMessage, emptyAnswer } from './crypto-commands.ts'
 import { GenerationRing } from './generation-ring.ts'
 import { KeyCache, type KeyCacheOptions } from './key-cache.ts'
 import { judgeKeygen } from './keygen-intake.ts'
 import { LiveSession, type SessionHooks, withReply } from './live-session.ts'
 import { OpenSessions } from './open-sessions.ts'
+import { signingEngine } from './signing-engine.ts'
 import { type Authority, type Claim, claimName, judge } from './signing-intake.ts'
 import { TicketBook } from './ticket-book.ts'
 
-/** Longest life of a session; a coordinator's later deadline is refused. */
-const MAX_SESSION_MS = 120_000
+/** Longest lives of sessions; a coordinator's later deadline is refused. Key generation with the portable curve code takes seconds. */
+const MAX_LIFE_MS: Readonly<Record<ProtocolName, number>> = { dkg: 120_000, prss: 30_000, hm: 30_000, frost: 30_000 }
 /** Tickets that ride on each first reply of an hm session, and on the one that finishes a PRSS generation. */
 const TICKETS_PER_SESSION = 1
 const TICKETS_PER_GENERATION = 64
@@ -63,8 +60,7 @@ export class CryptoActor {
   readonly #bootNonce: Uint8Array
   /** Last boot counter seen of each peer. */
   #boots: ReadonlyMap<PartyId, number> = new Map()
-  /** Request ids that open sessions answer for: two different documents under one id never run side by side. */
-  readonly #reserved = new Map<string, { readonly hash: Uint8Array; sessions: number }>()
+  readonly #reservations = new Reservations()
 
   constructor(options: CryptoActorOptions) {
     this.#o = options
@@ -75,9 +71,17 @@ export class CryptoActor {
 
   call(bytes: Uint8Array): Uint8Array {
     const command = COMMAND.decode(bytes)
+    const answer = this.#dispatch(command)
+    // Afterwards: a round that comes too late shall hear so (C5), not that there never was such a session.
     this.#sessions.expire(command.now)
     this.#generations.expire(command.now)
-    return ANSWER.encode({ ...this.#dispatch(command), sessions: this.#sessions.size, bootNonce: this.#bootNonce })
+    return ANSWER.encode({ ...answer, sessions: this.#sessions.size, bootNonce: this.#bootNonce })
+  }
+
+  /** Entries of every map that grows with what the coordinator asks; each has its bound in its own file. */
+  get load(): Readonly<Record<'open' | 'ended' | 'seen' | 'reserved' | 'keys' | 'tickets', number>> {
+    const { size: open, ended, seen } = this.#sessions
+    return { open, ended, seen, reserved: this.#reservations.size, keys: this.#keys.size, tickets: this.#tickets.size }
   }
 
   close(): void {
@@ -122,45 +126,48 @@ export class CryptoActor {
     const { setup, generation: digest, tickets, items } = decodeFrame(OPEN_SIGNING, frame)
     if (!equalBytes(setup.keyId, NO_KEY) || setup.epoch !== 0) throw new SetupError('SETUP_REFUSED', 'batches name no key')
     const id = this.#admissible(setup, purposeOf(items.map((i) => i.instance)), now)
-    for (const row of keys) this.#keys.load(row)
     const generation = setup.protocol === 'hm' ? this.#hmGeneration(setup, digest, tickets, now) : undefined
-    if (generation === undefined && setup.protocol !== 'frost') throw new SetupError('SETUP_REFUSED', 'not a signing protocol')
-    this.#admit(id, setup)
+    const make = signingEngine(setup, generation, tickets)
+    this.#admit(id, setup, now)
+    const detail = this.#loadKeys(keys)
 
     const claims: (Claim | null)[] = []
-    const judged = items.map((item, b) => {
-      const j = judge(
-        item,
-        { suite: setup.suite, threshold: setup.threshold, now },
-        this.#o.authority,
-        this.#keys,
-        known[b] ?? null,
-        (c) => this.#reservedElsewhere(c),
+    const releases: (() => void)[] = []
+    const shares: Uint8Array[] = []
+    const end = (): void => {
+      for (const release of releases) release()
+      wipe(...shares)
+    }
+    const session = { suite: setup.suite, threshold: setup.threshold, now }
+    const judgeItem = (framed: FramedItem, b: number): SignerItem => {
+      const { item, claim } = judge(framed, session, this.#o.authority, this.#keys, known[b] ?? null, (c) =>
+        this.#reservations.conflict(c),
       )
-      claims.push(j.claim)
-      if (j.claim !== null) this.#reserve(j.claim)
-      return j.item
-    })
-    const suite = SUITES[setup.suite]
-    const make = (env: Env): SigningScript =>
-      generation === undefined
-        ? frostSign(env, {
-            suite: setup.suite === 'eddsa-ed25519' ? FROST_ED25519 : FROST_BIP340,
-            suiteNumber: suite,
-            items: judged,
-          })
-        : hmSign(env, { suite, generation, tickets, items: judged })
-    const answer = this.#open(id, setup, make, generation, {
-      onCommit: ({ present }) => ({ claims: present.flatMap((b) => claims[b] ?? []) }),
-      onDone: () => ({}),
-      onEnd: () => {
-        for (const claim of claims) if (claim !== null) this.#release(claim)
-        for (const item of judged) if ('share' in item) wipe(item.share)
-      },
-    })
-    const fresh = generation === undefined ? [] : this.#tickets.issue(TICKETS_PER_SESSION)
-    const refusals = judged.flatMap((i) => ('refusal' in i ? [i.refusal] : []))
-    return { ...answer, reply: { ...answer.reply, tickets: fresh }, refusals }
+      claims.push(claim)
+      if (claim !== null) releases.push(this.#reservations.hold(claim))
+      if ('share' in item) shares.push(item.share)
+      return item
+    }
+    try {
+      const judged = items.map(judgeItem)
+      const answer = this.#open(id, setup, (env) => make(env, judged), generation, {
+        onCommit: ({ present }) => ({ claims: present.flatMap((b) => claims[b] ?? []) }),
+        onDone: () => ({}),
+        onEnd: end,
+      })
+      const fresh = generation === undefined ? [] : this.#tickets.issue(TICKETS_PER_SESSION)
+      const refusals = judged.flatMap((i) => ('refusal' in i ? [i.refusal] : []))
+      return { ...answer, reply: { ...answer.reply, tickets: fresh }, refusals, detail: answer.detail || detail }
+    } catch (error) {
+      end()
+      throw error
+    }
+  }
+
+  /** A record that does not open costs the items of its key (`key_not_found`) and not the batch. @returns words for our log. */
+  #loadKeys(rows: CommandMessage['keys']): string {
+    const broken = rows.filter((row) => !this.#keys.load(row))
+    return broken.length === 0 ? '' : `keys that do not open: ${broken.map((r) => toHex(r.keyId.subarray(0, 8))).join(' ')}`.slice(0, MAX_DETAIL)
   }
 
   #hmGeneration(setup: SetupFields, digest: Uint8Array, tickets: readonly Uint8Array[], now: number): Generation {
@@ -183,7 +190,7 @@ export class CryptoActor {
     const hash = requestHash(request.document)
     const id = this.#admissible(setup, hash, now)
     const owner = judgeKeygen(requestId, request, setup, this.#o.roster.members.length, this.#o.authority, now)
-    this.#admit(id, setup)
+    this.#admit(id, setup, now)
     const { document, credentialId, tenant } = owner
     return this.#open(
       id,
@@ -229,7 +236,7 @@ export class CryptoActor {
     if (!this.#o.hm) throw new SetupError('HM_POLICY', 'this signer does not offer hm')
     if (setup.protocol !== 'prss' || setup.suite !== 'none') throw new SetupError('SETUP_REFUSED', 'not a PRSS set-up')
     const id = this.#admissible(setup, new Uint8Array(0), now)
-    this.#admit(id, setup)
+    this.#admit(id, setup, now)
     const params = {
       exchangeSecret: this.#o.identity.exchangeSecret,
       boot: this.#o.boot,
@@ -255,9 +262,11 @@ export class CryptoActor {
       this.#sessions.end(sessionId)
       return withReply({ type: REPLY_TYPES.failed, code: 'HM_STALE' }) // C5
     }
-    const answer = live.receive(round, envelopes)
-    this.#sessions.settle(sessionId)
-    return answer
+    try {
+      return live.receive(round, envelopes)
+    } finally {
+      this.#sessions.settle(sessionId)
+    }
   }
 
   readonly #certify = (message: Uint8Array): Uint8Array =>
@@ -267,14 +276,15 @@ export class CryptoActor {
   #admissible(setup: SetupFields, purpose: Uint8Array, now: number): Uint8Array {
     const full = { ...setup, purpose }
     assertSetup(full, this.#o.identity.id, this.#o.roster)
-    if (setup.deadline <= now || setup.deadline > now + MAX_SESSION_MS) {
+    if (localDeadline(setup) <= now || setup.deadline > now + MAX_LIFE_MS[setup.protocol] + CLOCK_SKEW_MS) {
       throw new SetupError('SETUP_REFUSED', 'deadline passed or too far away')
     }
     return sessionIdOf(full)
   }
 
-  #admit(id: Uint8Array, setup: SetupFields): void {
-    const verdict = this.#sessions.admit(id, setup.deadline)
+  #admit(id: Uint8Array, setup: SetupFields, now: number): void {
+    this.#sessions.expire(now)
+    const verdict = this.#sessions.admit(id, localDeadline(setup))
     if (verdict === 'repeated') throw new SetupError('SESSION_REUSED', 'this session id was seen before')
     if (verdict === 'full') throw new SetupError('OVERLOADED', 'too many open sessions')
   }

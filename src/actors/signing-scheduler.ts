@@ -68,6 +68,8 @@ export interface SigningSchedulerOptions {
   readonly rosterHash: Uint8Array
   readonly rng: Rng
   readonly now: () => number
+  /** Whether ECDSA may be signed by hm. */
+  readonly hm: boolean
   readonly exchangeTimeoutMs: number
   readonly capacity: number
   readonly maxBatch: number
@@ -95,7 +97,7 @@ export class SigningScheduler {
   /** Which engine signs for keys of this scheme and threshold; null when none can in this set (decisions.md 19). */
   engineFor(scheme: Scheme, threshold: number): Engine | null {
     if (scheme !== 'ecdsa-secp256k1') return 'frost'
-    return threshold <= MAX_HM_THRESHOLD && 2 * threshold - 1 <= this.#o.parties.length ? 'hm' : null
+    return this.#o.hm && threshold <= MAX_HM_THRESHOLD && 2 * threshold - 1 <= this.#o.parties.length ? 'hm' : null
   }
 
   signersNeeded(engine: Engine, threshold: number): number {
@@ -238,10 +240,10 @@ export class SigningScheduler {
   }
 
   async #supplies(threshold: number, signers: readonly PartyId[]) {
-    return (
-      this.#o.prss.supplies(threshold, signers) ??
-      (await this.#o.prss.ensure(threshold, signers), this.#o.prss.supplies(threshold, signers))
-    )
+    const ready = this.#o.prss.supplies(threshold, signers)
+    if (ready !== null) return ready
+    await this.#o.prss.ensure(threshold, signers)
+    return this.#o.prss.supplies(threshold, signers)
   }
 
   #settle(

@@ -149,6 +149,7 @@ export async function writeDevSet(options: DevOptions): Promise<DevSet> {
     ...settings('gateway', ports.gateway),
     QUORATE_COORDINATOR: coordinator.url,
     QUORATE_COORDINATOR_FINGERPRINT: coordinatorFingerprint,
+    QUORATE_THRESHOLD: String(threshold),
     QUORATE_JWT_ISSUER: JWT_ISSUER,
     QUORATE_JWT_AUDIENCE: JWT_AUDIENCE,
     QUORATE_JWKS: file(DEV_FILES.jwks),

@@ -40,6 +40,8 @@ export interface CoordinatorConfig extends HostConfig {
   readonly signers: readonly SignerAddress[]
   readonly clients: readonly ClientEntry[]
   readonly defaultThreshold: number
+  /** Empty: ECDSA keys can be made but not signed with. */
+  readonly ecdsaEngines: readonly 'hm'[]
   readonly maxBatch: number
   /** Per mailbox. */
   readonly maxQueue: number
@@ -57,6 +59,8 @@ export interface GatewayConfig extends HostConfig {
   /** Bearer tokens; undefined: client certificates only. */
   readonly jwt: { readonly issuer: string; readonly audience: string; readonly jwks: Jwks } | undefined
   readonly principals: readonly PrincipalEntry[]
+  /** Of keys whose request names none. */
+  readonly defaultThreshold: number
   /** Of one principal. */
   readonly ratePerSecond: number
   readonly maxCalls: number

@@ -12,7 +12,7 @@ import { readCredentialFile } from './credential-file.ts'
 import { readIdentityFile } from './identity-file.ts'
 import { readJsonFile } from './json-file.ts'
 import { publicKeyOf } from './node-keys.ts'
-import { readRosterFile } from './roster-file.ts'
+import { type RosterFile, readRosterFile } from './roster-file.ts'
 import type { Settings, Values } from './setting.ts'
 import { COORDINATOR, GATEWAY, type HOST, type Role, SIGNER } from './settings.ts'
 import type { Sources } from './sources.ts'
@@ -76,9 +76,7 @@ const LOADERS: { readonly [R in Role]: (sources: Sources) => Configs[R] } = {
     const problems = problemsOf(sources)
     const { at, roster, host } = loadHost(s, problems)
     const clients = problems.attempt('QUORATE_CLIENTS', () => readClients(at(s.QUORATE_CLIENTS)))
-    if (roster && s.QUORATE_THRESHOLD > roster.signers.length) {
-      problems.add('QUORATE_THRESHOLD', `is ${s.QUORATE_THRESHOLD}; the roster has ${roster.signers.length} signers`)
-    }
+    checkThreshold(s.QUORATE_THRESHOLD, roster, problems)
     const found = problems.finish({ roster, clients })
     return {
       role: 'coordinator',
@@ -88,6 +86,7 @@ const LOADERS: { readonly [R in Role]: (sources: Sources) => Configs[R] } = {
       signers: found.roster.signers,
       clients: found.clients,
       defaultThreshold: s.QUORATE_THRESHOLD,
+      ecdsaEngines: s.QUORATE_ECDSA_ENGINES,
       maxBatch: s.QUORATE_MAX_BATCH,
       maxQueue: s.QUORATE_MAX_QUEUE,
       batchesInFlight: s.QUORATE_BATCHES_IN_FLIGHT,
@@ -107,6 +106,7 @@ const LOADERS: { readonly [R in Role]: (sources: Sources) => Configs[R] } = {
     if (s.QUORATE_JWT_ISSUER === undefined && file === undefined) {
       problems.add('QUORATE_JWT_ISSUER', 'nobody could authenticate: give this or QUORATE_PRINCIPALS')
     }
+    checkThreshold(s.QUORATE_THRESHOLD, roster, problems)
     const found = problems.finish({ roster, principals })
     return {
       role: 'gateway',
@@ -117,11 +117,17 @@ const LOADERS: { readonly [R in Role]: (sources: Sources) => Configs[R] } = {
       credentialFile: at(s.QUORATE_CREDENTIAL),
       jwt,
       principals: found.principals,
+      defaultThreshold: s.QUORATE_THRESHOLD,
       ratePerSecond: s.QUORATE_RATE_PER_SECOND,
       maxCalls: s.QUORATE_MAX_CALLS,
       requestLifeMs: s.QUORATE_REQUEST_LIFE_MS,
     }
   },
+}
+
+function checkThreshold(threshold: number, roster: RosterFile | undefined, problems: ProblemList): void {
+  if (roster === undefined || threshold <= roster.signers.length) return
+  problems.add('QUORATE_THRESHOLD', `is ${threshold}; the roster has ${roster.signers.length} signers`)
 }
 
 type HostSettings = Values<typeof HOST> & { readonly QUORATE_PORT: number; readonly QUORATE_STORE: string }

@@ -106,6 +106,7 @@ export async function startCoordinator(config: CoordinatorConfig, log: Logger): 
     rosterHash: roster.hash,
     rng,
     now: Date.now,
+    hm: config.ecdsaEngines.includes('hm'),
     exchangeTimeoutMs: EXCHANGE_TIMEOUT_MS,
     capacity: config.maxQueue,
     maxBatch: config.maxBatch,

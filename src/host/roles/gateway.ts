@@ -112,8 +112,7 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
     },
     ready: async () => clock.steady() && (await coordinatorReady()),
     parties,
-    // The most that the honest-majority engine serves: 2t - 1 <= n.
-    defaultThreshold: Math.max(2, Math.floor((parties + 1) / 2)),
+    defaultThreshold: config.defaultThreshold,
     metrics,
     log,
     info: {

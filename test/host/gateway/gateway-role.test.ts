@@ -99,6 +99,7 @@ beforeAll(async () => {
     ],
     ratePerSecond: 1000,
     maxCalls: 100,
+    defaultThreshold: 2,
     requestLifeMs: 60_000,
   }
   gateway = await startGateway(config, sink.log)

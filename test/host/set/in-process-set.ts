@@ -178,6 +178,7 @@ export async function inProcessSet(options: { readonly n?: number; readonly thre
     rosterHash: roster.hash,
     rng,
     now: Date.now,
+    hm: true,
     exchangeTimeoutMs: 2000,
     capacity: 1000,
     maxBatch: 64,
@@ -213,6 +214,14 @@ export async function inProcessSet(options: { readonly n?: number; readonly thre
 
   let requests = 0
   const clock = () => Date.now()
+  const signature = (who: string, message: Uint8Array) => curves.ed25519Sign(message, seeds.get(who) as Uint8Array)
+  /** Any bytes as a request of `who`. */
+  const authorized = (who: string, document: Uint8Array) => ({
+    document,
+    authorizations: [
+      { credentialId: who, alg: 'ed25519' as const, signature: signature(who, authorizationMessage(document)) },
+    ],
+  })
   return {
     curves,
     roster,
@@ -232,10 +241,13 @@ export async function inProcessSet(options: { readonly n?: number; readonly thre
     /** A request document of `who`, signed. */
     request: (who: string, fields: Partial<Document> & Pick<Document, 'type' | 'scheme'>, requestId = `req_${++requests}`) => {
       const issuedAt = clock()
-      const document = encodeDocument({ requestId, audience, issuedAt, expiresAt: issuedAt + 60_000, ...fields } as Document)
-      const signature = curves.ed25519Sign(authorizationMessage(document), seeds.get(who) as Uint8Array)
-      return { document, authorizations: [{ credentialId: who, alg: 'ed25519' as const, signature }] }
+      return authorized(
+        who,
+        encodeDocument({ requestId, audience, issuedAt, expiresAt: issuedAt + 60_000, ...fields } as Document),
+      )
     },
+    authorized,
+    signature,
     keygen: (scheme: Scheme) => ({ type: 'keygen.v1' as const, scheme, threshold, parties: n }),
     sign: (scheme: Scheme, keyId: Uint8Array, payload: Payload) => ({
       type: 'sign.v1' as const,

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
+import { sessionId as sessionIdOf } from '../../../src/protocol/channel/setup.ts'
 import { concat, toHex } from '../../../src/protocol/engine/bytes.ts'
 import type { PartyId } from '../../../src/protocol/engine/party.ts'
 import { openingOf } from '../../../src/protocol/frost/sign.ts'
 import { type Commitment, commitmentOf, context, drawNonces, signShare } from '../../../src/protocol/frost/signature-share.ts'
-import { sessionId as sessionIdOf } from '../../../src/protocol/channel/setup.ts'
 import { openSession, wire } from '../../simulator/run-session.ts'
 import { findSecrets } from '../../simulator/secret-scan.ts'
 import { seededRng } from '../../simulator/seeded-rng.ts'
@@ -50,7 +50,13 @@ describe.each(FROST_SCHEMES)('%s', (scheme) => {
     })
 
     it('a nonce pair with one zero is refused, too: what is left would be a linear equation in the share', () => {
-      const c = context(suite, group, key.publicKey, commitmentsWith(commitmentOf(group, drawNonces(suite, group, share, seededRng('x')))), bytes32('m'))
+      const c = context(
+        suite,
+        group,
+        key.publicKey,
+        commitmentsWith(commitmentOf(group, drawNonces(suite, group, share, seededRng('x')))),
+        bytes32('m'),
+      )
       if (c === null) throw new Error('the identity')
       for (const part of ['hiding', 'binding'] as const) {
         const nonces = { ...drawNonces(suite, group, share, seededRng('zero')), [part]: new Uint8Array(32) }
@@ -78,8 +84,18 @@ describe.each(FROST_SCHEMES)('%s', (scheme) => {
       )
 
     it('every commitment of every item, signer and session is still another one, and signatures verify', () => {
-      const other = { ...c, items: c.items.with(1, { ...(c.items[1] as (typeof c.items)[0]), instance: makeFrostCase({ scheme, inputs: [bytes32('c')], seed: 'x' }).items[0]?.instance as Uint8Array }) }
-      const runs = [runFrost(c, { rngFor: stuck }), runFrost(c, { name: 'another session', rngFor: stuck }), runFrost(other, { rngFor: stuck })]
+      const other = {
+        ...c,
+        items: c.items.with(1, {
+          ...(c.items[1] as (typeof c.items)[0]),
+          instance: makeFrostCase({ scheme, inputs: [bytes32('c')], seed: 'x' }).items[0]?.instance as Uint8Array,
+        }),
+      }
+      const runs = [
+        runFrost(c, { rngFor: stuck }),
+        runFrost(c, { name: 'another session', rngFor: stuck }),
+        runFrost(other, { rngFor: stuck }),
+      ]
       const all = runs.flatMap(points)
       expect(all).toHaveLength(3 * 2 * 2 * 2)
       expect(new Set(all).size).toBe(all.length)
@@ -90,15 +106,20 @@ describe.each(FROST_SCHEMES)('%s', (scheme) => {
   describe('F-04: the binding factor of every signer covers key, message and the whole list', () => {
     const random = seededRng('list')
     const commitments = new Map([1, 2, 3].map((id) => [id, commitmentOf(group, drawNonces(suite, group, share, random))]))
-    const factors = (list: ReadonlyMap<PartyId, Commitment>, publicKey = key.publicKey, message = bytes32('m')): readonly string[] =>
-      [...(context(suite, group, publicKey, list, message)?.bindingFactors.values() ?? [])].map(toHex)
+    const factors = (
+      list: ReadonlyMap<PartyId, Commitment>,
+      publicKey = key.publicKey,
+      message = bytes32('m'),
+    ): readonly string[] => [...(context(suite, group, publicKey, list, message)?.bindingFactors.values() ?? [])].map(toHex)
     const base = factors(commitments)
 
     it('any change changes all of them', () => {
       const point = group.baseMul(group.scalar(12_345))
       const changes = [
         ...[1, 2, 3].flatMap((id) =>
-          (['hiding', 'binding'] as const).map((part) => factors(new Map(commitments).set(id, { ...(commitments.get(id) as Commitment), [part]: point }))),
+          (['hiding', 'binding'] as const).map((part) =>
+            factors(new Map(commitments).set(id, { ...(commitments.get(id) as Commitment), [part]: point })),
+          ),
         ),
         factors(commitments, point),
         factors(commitments, key.publicKey, bytes32('n')),
@@ -135,7 +156,9 @@ describe.each(FROST_SCHEMES)('%s', (scheme) => {
 
     it('nonces and the randomness they come from are wiped: done, stopped between the rounds, stopped by a bug of ours', () => {
       for (const exit of ['done', 'stopped', 'bug'] as const) {
-        const items = frostItems(c, 1).map((item) => ('share' in item && exit === 'bug' ? { ...item, share: new Uint8Array(32).fill(255) } : item))
+        const items = frostItems(c, 1).map((item) =>
+          'share' in item && exit === 'bug' ? { ...item, share: new Uint8Array(32).fill(255) } : item,
+        )
         const w = watchedSigner(items)
         w.session.start()
         expect(secretsOf(w)).toHaveLength(8)

@@ -31,7 +31,9 @@ describe.each(FROST_SCHEMES)('%s against noble', (scheme) => {
   function session(n: number, threshold: number, ids: readonly PartyId[], seed: string) {
     const key = dealKey({ curves: nativeCurves, scheme, ids: Array.from({ length: n }, (_, i) => i + 1), threshold, seed })
     const message = rng(scheme === 'eddsa-ed25519' ? pick(rng, 100) : 32)
-    const nonces = new Map<PartyId, Nonces>(ids.map((id) => [id, drawNonces(suite, group, key.shares.get(id) as Uint8Array, rng)]))
+    const nonces = new Map<PartyId, Nonces>(
+      ids.map((id) => [id, drawNonces(suite, group, key.shares.get(id) as Uint8Array, rng)]),
+    )
     const commitments = new Map<PartyId, Commitment>([...nonces].map(([id, n]) => [id, commitmentOf(group, n)]))
     const c = context(suite, group, key.publicKey, commitments, message)
     if (c === null) throw new Error('the group commitment is the identity')
@@ -50,16 +52,21 @@ describe.each(FROST_SCHEMES)('%s against noble', (scheme) => {
         return [id, oracle.signShare(secret, pub, copy, list, message)] as const
       }),
     )
-    const ours = new Map(ids.map((id) => [id, signShare(group, id, nonces.get(id) as Nonces, key.shares.get(id) as Uint8Array, c)]))
+    const ours = new Map(
+      ids.map((id) => [id, signShare(group, id, nonces.get(id) as Nonces, key.shares.get(id) as Uint8Array, c)]),
+    )
     return { key, message, commitments, c, pub, list, theirs, ours }
   }
 
-  const sets = [...subsets([1, 2, 3], 2).map((ids) => [3, 2, ids] as const), ...subsets([1, 2, 3, 4, 5], 3).map((ids) => [5, 3, ids] as const)]
+  const sets = [
+    ...subsets([1, 2, 3], 2).map((ids) => [3, 2, ids] as const),
+    ...subsets([1, 2, 3, 4, 5], 3).map((ids) => [5, 3, ids] as const),
+  ]
   it('the same nonces give the same shares and the same signature, whoever aggregates', () => {
     // Several keys per set, so that BIP-340 sees every parity of key and R.
     const parities = new Set<string>()
     for (const [n, threshold, ids] of sets) {
-      for (const seed of ['a', 'b']) {
+      for (const seed of scheme === 'schnorr-secp256k1' ? ['a', 'b'] : ['a']) {
         const s = session(n, threshold, ids, `${seed} ${ids.join()}`)
         expect(s.ours).toEqual(s.theirs)
         const z = new Uint8Array(32)
