@@ -13,7 +13,7 @@ export interface BenchOptions {
   readonly concurrency: number
   /** Requests a second of the open loop; found by the closed loop if absent. */
   readonly rate: number | undefined
-  /** Restrict the part http; all if absent. */
+  /** Restrict what http measures; all if absent. */
   readonly form: Form | undefined
   readonly scheme: Scheme | undefined
 }
@@ -23,7 +23,9 @@ export interface SetChoice {
   readonly running: string | undefined
 }
 
-export const PART_NAMES = ['primitives', 'round', 'set', 'http'] as const
+/** Run when no part is named. */
+const DEFAULT_PARTS = ['primitives', 'round', 'set', 'http'] as const
+export const PART_NAMES = [...DEFAULT_PARTS, 'profile'] as const
 export type PartName = (typeof PART_NAMES)[number]
 
 export interface Wanted {
@@ -38,11 +40,12 @@ export const HELP = `Measures Quorate and exits non-zero below the figures it mu
 
 Usage: npm run bench -- [part] [options]
 
-Parts (all of them if none is named)
+Parts (all but the last if none is named)
   primitives   curve operations, hashes, codec, envelopes, ledger, worker round trip
   round        one real signer and the assembler, against a recording
   set          a running set: start, first signature, key generation, idle cost
   http         signatures a second over HTTPS, through coordinator and gateway
+  profile      where the processors' time goes under a load of one scheme
 
 Options
   --quick            short windows: everything within a minute
@@ -51,8 +54,8 @@ Options
   --seconds N        length of the open-loop window (30; quick: 3)
   --concurrency N    callers of the closed loop (64)
   --rate N           requests a second of the open loop (80 % of what the closed loop reached)
-  --form NAME        of the part http: coordinator or gateway alone
-  --scheme NAME      of the part http: one scheme alone, such as ecdsa-secp256k1
+  --form NAME        coordinator or gateway alone
+  --scheme NAME      one scheme alone, such as ecdsa-secp256k1
   --running FILE     use the set whose \`quorate dev --json\` printed FILE, rather than start one
   --help
 
@@ -72,7 +75,7 @@ export function readArguments(args: readonly string[]): Wanted {
   return {
     help: values.help === true,
     json: values.json === true,
-    parts: part === undefined ? PART_NAMES : [part],
+    parts: part === undefined ? DEFAULT_PARTS : [part],
     options: {
       quick,
       keys: positive('keys', values.keys) ?? (quick ? 5 : 20),

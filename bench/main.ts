@@ -10,6 +10,7 @@ const PARTS: Readonly<Record<PartName, (options: BenchOptions, set: () => Promis
   round: async (options) => (await import('./round.ts')).round(options),
   set: async (options, set) => (await import('./set.ts')).set(options, await set()),
   http: async (options, set) => (await import('./http.ts')).http(options, await set()),
+  profile: async (options) => (await import('./profile.ts')).profile(options),
 }
 
 /** Starts a set when a part first asks for one, and stops it at the end, also when we are asked to end before. */

@@ -8,7 +8,7 @@ import { equalBytes, toHex } from '../src/protocol/engine/bytes.ts'
 import { OPEN_KEYGEN, REPLY } from '../src/protocol/frames/signer-frames.ts'
 import { CERTIFICATE } from '../src/protocol/keygen/certificate.ts'
 import type { PublicPackage } from '../src/protocol/keygen/key-record.ts'
-import { requestHash } from '../src/protocol/request/authorize.ts'
+import { ownedRequestHash, requestHash } from '../src/protocol/request/authorize.ts'
 import { signingInput } from '../src/protocol/request/digest.ts'
 import { encodeDocument, SCHEMES, type Scheme } from '../src/protocol/request/document.ts'
 import { instanceBytes, messageDigest } from '../src/protocol/request/instance.ts'
@@ -131,8 +131,9 @@ async function makeKey(set: RecordedSet, scheme: Scheme, requestId: string): Pro
     parties,
   })
   const setup = { ...emptySetup(set), protocol: 'dkg' as const, suite: scheme }
-  const frame = OPEN_KEYGEN.encode({ setup, requestId, request: set.request(document) })
-  const sessionId = sessionIdOf({ ...setup, purpose: requestHash(document) })
+  const request = set.request(document)
+  const frame = OPEN_KEYGEN.encode({ setup, requestId, request })
+  const sessionId = sessionIdOf({ ...setup, purpose: ownedRequestHash(requestHash(document), request.credentialId) })
   const end = await relay(set.links, { route: 'openKeygen', frame }, sessionId, EXCHANGE_MS)
   const certificate = end.type === 'done' ? [...end.replies.values()].find((reply) => reply.result.length > 0)?.result : undefined
   if (certificate === undefined) throw new Error('the signers certified no key')

@@ -50,11 +50,17 @@ export interface RunningSet {
   readonly stop: () => Promise<void>
 }
 
-/** Starts `quorate dev --ephemeral`: gateway, coordinator and three signers on free ports, in a directory that goes with them. */
-export async function startSet(): Promise<RunningSet> {
+/**
+ * Starts `quorate dev --ephemeral`: gateway, coordinator and three signers on free ports, in a directory that goes with them.
+ * @param env for the processes of the set, besides our own.
+ */
+export async function startSet(env: Readonly<Record<string, string>> = {}): Promise<RunningSet> {
   const started = performance.now()
   // The channel ends the set when this process dies without a word.
-  const child = spawn(process.execPath, [LAUNCHER, 'dev', '--ephemeral', '--json'], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+  const child = spawn(process.execPath, [LAUNCHER, 'dev', '--ephemeral', '--json'], {
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    env: { ...process.env, ...env },
+  })
   const ended = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(error.message))
     child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`))

@@ -1,9 +1,6 @@
-import type { Channel } from '../protocol/channel/channel.ts'
-import { FullChannel } from '../protocol/channel/full-channel.ts'
-import { LightChannel } from '../protocol/channel/light-channel.ts'
 import type { Identity, Roster } from '../protocol/channel/roster.ts'
-import { assertSetup, PROTOCOLS, SUITES, sessionId as sessionIdOf } from '../protocol/channel/setup.ts'
-import { concat, equalBytes, type Rng, wipe } from '../protocol/engine/bytes.ts'
+import { assertSetup, type ProtocolName, sessionId as sessionIdOf } from '../protocol/channel/setup.ts'
+import { concat, equalBytes, type Rng, toHex, wipe } from '../protocol/engine/bytes.ts'
 import type { Codec } from '../protocol/engine/codec.ts'
 import { SetupError } from '../protocol/engine/fault.ts'
 import type { PartyId } from '../protocol/engine/party.ts'
@@ -15,17 +12,20 @@ import { dkg } from '../protocol/keygen/dkg.ts'
 import { KEY_SECRET, PUBLIC_PACKAGE } from '../protocol/keygen/key-record.ts'
 import { establish } from '../protocol/prss/establish.ts'
 import type { Generation } from '../protocol/prss/generation.ts'
-import { requestHash } from '../protocol/request/authorize.ts'
+import { CLOCK_SKEW_MS } from '../protocol/request/authorize.ts'
 import { purposeOf } from '../protocol/request/instance.ts'
 import { RequestError } from '../protocol/request/request-error.ts'
-import { ANSWER, type Answer, COMMAND, COMMANDS, type CommandMessage, emptyAnswer } from './crypto-commands.ts'
+import type { SignerItem } from '../protocol/signing/batch.ts'
+import { ANSWER, type Answer, COMMAND, COMMANDS, type CommandMessage, emptyAnswer, MAX_DETAIL } from './crypto-commands.ts'
 import { GenerationRing } from './generation-ring.ts'
 import { KeyCache, type KeyCacheOptions } from './key-cache.ts'
 import { judgeKeygen } from './keygen-intake.ts'
-import { LiveSession, type SessionHooks, withReply } from './live-session.ts'
+import { type LiveSession, type SessionHooks, withReply } from './live-session.ts'
+import { openSession } from './open-session.ts'
 import { OpenSessions } from './open-sessions.ts'
+import { Reservations } from './reservations.ts'
 import { signingEngine } from './signing-engine.ts'
-import { type Authority, type Claim, claimName, judge } from './signing-intake.ts'
+import { type Authority, type Claim, type FramedItem, judge } from './signing-intake.ts'
 import { TicketBook } from './ticket-book.ts'
 
 /** Longest lives of sessions; a coordinator's later deadline is refused. Key generation with the portable curve code takes seconds. */
@@ -111,7 +111,7 @@ export class CryptoActor {
     } catch (error) {
       // Refusals from before the session exists, as data; the words stay in our log.
       if (error instanceof SetupError || error instanceof RequestError) {
-        return { ...withReply({ type: REPLY_TYPES.refused, code: error.code }), detail: error.message.slice(0, 400) }
+        return { ...withReply({ type: REPLY_TYPES.refused, code: error.code }), detail: error.message.slice(0, MAX_DETAIL) }
       }
       throw error
     }
@@ -167,7 +167,9 @@ export class CryptoActor {
   /** A record that does not open costs the items of its key (`key_not_found`) and not the batch. @returns words for our log. */
   #loadKeys(rows: CommandMessage['keys']): string {
     const broken = rows.filter((row) => !this.#keys.load(row))
-    return broken.length === 0 ? '' : `keys that do not open: ${broken.map((r) => toHex(r.keyId.subarray(0, 8))).join(' ')}`.slice(0, MAX_DETAIL)
+    return broken.length === 0
+      ? ''
+      : `keys that do not open: ${broken.map((r) => toHex(r.keyId.subarray(0, 8))).join(' ')}`.slice(0, MAX_DETAIL)
   }
 
   #hmGeneration(setup: SetupFields, digest: Uint8Array, tickets: readonly Uint8Array[], now: number): Generation {
@@ -187,15 +189,14 @@ export class CryptoActor {
     const { setup, requestId, request } = decodeFrame(OPEN_KEYGEN, frame)
     if (setup.protocol !== 'dkg' || !equalBytes(setup.keyId, NO_KEY))
       throw new SetupError('SETUP_REFUSED', 'not a key generation')
-    const hash = requestHash(request.document)
-    const id = this.#admissible(setup, hash, now)
     const owner = judgeKeygen(requestId, request, setup, this.#o.roster.members.length, this.#o.authority, now)
+    const id = this.#admissible(setup, owner.ownedRequestHash, now)
     this.#admit(id, setup, now)
-    const { document, credentialId, tenant } = owner
+    const { document, credentialId, tenant, requestHash } = owner
     return this.#open(
       id,
       setup,
-      (env) => dkg(env, { scheme: document.scheme, requestHash: hash, sign: this.#certify }),
+      (env) => dkg(env, { scheme: document.scheme, requestHash: owner.ownedRequestHash, sign: this.#certify }),
       undefined,
       {
         onCommit: ({ key, secret, signature }) => {
@@ -211,7 +212,7 @@ export class CryptoActor {
                 credentialId,
                 tenant,
                 requestId,
-                requestHash: hash,
+                requestHash,
                 label: document.label ?? null,
                 publicPackage: PUBLIC_PACKAGE.encode(key),
                 sealedShare: this.#o.seal(plain, key.keyId, key.epoch),
@@ -292,71 +293,24 @@ export class CryptoActor {
   #open<Result, Commit>(
     id: Uint8Array,
     setup: SetupFields,
-    make: (env: Env) => Protocol<Result, Commit>,
+    script: (env: Env) => Protocol<Result, Commit>,
     generation: Generation | undefined,
     hooks: SessionHooks<Result, Commit>,
   ): Answer {
     const { identity, roster, rng, authority } = this.#o
-    const shared = {
-      identity,
-      roster,
-      signers: setup.signers,
-      sessionId: id,
-      suite: SUITES[setup.suite],
-      protocol: PROTOCOLS[setup.protocol],
-      curves: authority.curves,
-      rng,
-    }
-    const channel: Channel =
-      generation === undefined
-        ? new FullChannel({ ...shared, signedOnly: setup.protocol === 'frost' })
-        : new LightChannel({ ...shared, macKeys: new Map([...generation.pairs].map(([peer, key]) => [peer, key.mac])) })
-    const env: Env = {
-      self: identity.id,
-      parties: setup.signers,
-      threshold: setup.threshold,
-      sessionId: id,
-      roster,
-      rng,
-      curves: authority.curves,
-      transcript: () => channel.transcript(),
-      evidence: (from) => channel.evidence(from),
-    }
-    // Light sessions end when the relay shows us a forged copy of our own points (C2); full ones ignore it.
-    const own = generation === undefined ? {} : { ownCopyFault: 'HM_R_OWN' as const }
-    const live = LiveSession.open({
-      ...shared,
-      channel,
-      self: identity.id,
-      deadline: setup.deadline,
-      script: make(env),
-      hooks,
-      ...own,
-    })
+    const party = { identity, roster, rng, curves: authority.curves }
+    const live = openSession(party, { id, setup, deadline: localDeadline(setup), generation, script, hooks })
     this.#sessions.add(id, live)
-    const answer = live.start()
-    this.#sessions.settle(id)
-    return answer
-  }
-
-  #reservedElsewhere(claim: Claim): boolean {
-    const reserved = this.#reserved.get(claimName(claim))
-    return reserved !== undefined && !equalBytes(reserved.hash, claim.requestHash)
-  }
-
-  #reserve(claim: Claim): void {
-    const reserved = this.#reserved.get(claimName(claim))
-    if (reserved === undefined) this.#reserved.set(claimName(claim), { hash: claim.requestHash, sessions: 1 })
-    else reserved.sessions += 1
-  }
-
-  #release(claim: Claim): void {
-    const reserved = this.#reserved.get(claimName(claim))
-    if (reserved === undefined) return
-    reserved.sessions -= 1
-    if (reserved.sessions === 0) this.#reserved.delete(claimName(claim))
+    try {
+      return live.start()
+    } finally {
+      this.#sessions.settle(id)
+    }
   }
 }
+
+/** The coordinator's deadline, as much later as its clock may be behind ours. */
+const localDeadline = (setup: SetupFields): number => setup.deadline + CLOCK_SKEW_MS
 
 /** A frame that is no canonical frame is refused like any other bad set-up; peer bytes never throw. */
 function decodeFrame<T>(codec: Codec<T>, frame: Uint8Array): T {

@@ -11,11 +11,12 @@ export const COMMANDS = { openSigning: 0, openKeygen: 1, openPrss: 2, round: 3, 
 export type Command = keyof typeof COMMANDS
 
 const MAX_COMMAND = MAX_FRAME + (8 << 20)
+/** UTF-16 units of an answer's `detail`. */
+export const MAX_DETAIL = 400
 
-/** A stored key as the worker needs it; sealed parts are opened there. */
+/** A stored ACTIVE key as the worker needs it; sealed parts are opened there. */
 export const keyRowShape = struct({
   keyId: bytes(32),
-  active: uint(1),
   credentialId: text(80),
   tenant: text(128),
   publicPackage: bytes({ max: 16 << 10 }),
@@ -30,7 +31,7 @@ export const COMMAND = message(
     frame: bytes({ max: MAX_FRAME }),
     /** openSigning: per item the request hash that the ledger holds for its request id. */
     known: list(optional(bytes(32)), MAX_BATCH),
-    /** openSigning: the stored keys that the frame names, each once. */
+    /** openSigning: the active keys that the frame names, each once. */
     keys: list(keyRowShape, MAX_BATCH),
     /** status: how many fresh tickets to issue. */
     tickets: uint(MAX_TICKETS),
@@ -72,7 +73,7 @@ export const ANSWER = message(
     pending: optional(pendingShape),
     activate: optional(struct({ keyId: bytes(32), certificate: bytes({ max: 64 << 10 }) })),
     /** For our own log and metrics only: what went wrong in words, items refused, sessions open. */
-    detail: text(400),
+    detail: text(MAX_DETAIL),
     refusals: list(text(40), MAX_BATCH),
     sessions: uint(100_000),
     generations: list(

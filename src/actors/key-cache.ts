@@ -7,7 +7,6 @@ import type { Scheme } from '../protocol/request/document.ts'
 
 /** A key this signer can sign with, unsealed. `share` is secret and lives until the cache evicts it. */
 export interface LoadedKey {
-  readonly active: boolean
   readonly scheme: Scheme
   readonly epochId: Uint8Array
   readonly threshold: number
@@ -17,10 +16,9 @@ export interface LoadedKey {
   readonly tenant: string
 }
 
-/** A stored key as the main thread hands it over. */
+/** A stored ACTIVE key as the main thread hands it over. */
 export interface KeyRow {
   readonly keyId: Uint8Array
-  readonly active: number
   readonly credentialId: string
   readonly tenant: string
   readonly publicPackage: Uint8Array
@@ -32,7 +30,7 @@ export interface KeyCacheOptions {
   readonly curves: Curves
   /** Opens a sealed share; throws when it was sealed for another key, party or epoch. */
   readonly unseal: (sealed: Uint8Array, keyId: Uint8Array, epoch: number) => Uint8Array
-  /** Unsealed keys held at most; about 600 bytes each. */
+  /** Unsealed keys held at most, about 600 bytes each; no less than a batch names. */
   readonly capacity: number
 }
 
@@ -45,27 +43,20 @@ export class KeyCache {
     this.#o = options
   }
 
+  get size(): number {
+    return this.#keys.size
+  }
+
   /**
    * Unseals and checks a stored key: x_i G must be X_i, or every session with it would fail and look like a peer's fault.
-   * @throws Error when the record does not fit; the store is damaged or was mixed up.
+   * @returns false when the record does not open or fit: the store is damaged or was mixed up.
    */
-  load(row: KeyRow): void {
-    const name = toHex(row.keyId)
-    const cached = this.#keys.get(name)
-    if (cached !== undefined && cached.active === (row.active === 1)) return
-    const key = PUBLIC_PACKAGE.decode(row.publicPackage)
-    if (!equalBytes(key.keyId, row.keyId)) throw new Error('a stored key has another id')
-    const plain = this.#o.unseal(row.sealedShare, row.keyId, key.epoch)
-    const { share, chain } = KEY_SECRET.decode(plain)
-    wipe(plain, chain)
-    const expected = key.verificationShares[key.parties.indexOf(this.#o.self)]
-    if (expected === undefined || !equalBytes(groupOf(key.scheme, this.#o.curves).baseMul(share), expected)) {
-      wipe(share)
-      throw new Error('a stored share does not fit its public key')
-    }
-    const { scheme, epochId, threshold, publicKey } = key
-    const { credentialId, tenant } = row
-    this.#put(name, { active: row.active === 1, scheme, epochId, threshold, publicKey, share, credentialId, tenant })
+  load(row: KeyRow): boolean {
+    // Counts as a use: what is loaded for a batch must not be evicted by the rest of the batch.
+    if (this.get(row.keyId) !== undefined) return true
+    const key = this.#open(row)
+    if (key !== undefined) this.#put(toHex(row.keyId), key)
+    return key !== undefined
   }
 
   get(keyId: Uint8Array): LoadedKey | undefined {
@@ -83,9 +74,27 @@ export class KeyCache {
     this.#keys.clear()
   }
 
+  #open({ keyId, publicPackage, sealedShare, credentialId, tenant }: KeyRow): LoadedKey | undefined {
+    const secrets: Uint8Array[] = []
+    try {
+      const { parties, verificationShares, epoch, scheme, epochId, threshold, publicKey, ...key } =
+        PUBLIC_PACKAGE.decode(publicPackage)
+      const plain = this.#o.unseal(sealedShare, keyId, epoch)
+      secrets.push(plain)
+      const { share, chain } = KEY_SECRET.decode(plain)
+      secrets.push(share, chain)
+      const expected = verificationShares[parties.indexOf(this.#o.self)]
+      const own = groupOf(scheme, this.#o.curves).baseMul(share)
+      if (!equalBytes(key.keyId, keyId) || expected === undefined || !equalBytes(own, expected)) return undefined
+      return { scheme, epochId, threshold, publicKey, share: Uint8Array.from(share), credentialId, tenant }
+    } catch {
+      return undefined
+    } finally {
+      wipe(...secrets)
+    }
+  }
+
   #put(name: string, key: LoadedKey): void {
-    wipe(this.#keys.get(name)?.share)
-    this.#keys.delete(name)
     this.#keys.set(name, key)
     if (this.#keys.size <= this.#o.capacity) return
     const [oldest, evicted] = this.#keys.entries().next().value as [string, LoadedKey]

@@ -1,7 +1,7 @@
 import type { Curves } from '../protocol/curve/curves.ts'
 import { SetupError } from '../protocol/engine/fault.ts'
 import type { SetupFields } from '../protocol/frames/setup-frame.ts'
-import { authorize, requestHash } from '../protocol/request/authorize.ts'
+import { authorize, ownedRequestHash, requestHash } from '../protocol/request/authorize.ts'
 import { type KeygenDocument, parseDocument } from '../protocol/request/document.ts'
 import type { Authority, FramedItem } from './signing-intake.ts'
 
@@ -10,6 +10,8 @@ export interface KeygenOwner {
   readonly credentialId: string
   readonly tenant: string
   readonly requestHash: Uint8Array
+  /** What the session is about and the certificate names. */
+  readonly ownedRequestHash: Uint8Array
   readonly document: KeygenDocument
 }
 
@@ -43,5 +45,12 @@ export function judgeKeygen(
   if (document.scheme !== setup.suite || document.threshold !== setup.threshold || setup.epoch !== 0) {
     throw new SetupError('SETUP_REFUSED', 'the set-up is not what the request asks for')
   }
-  return { credentialId: credential.id, tenant: credential.tenant, requestHash: requestHash(request.document), document }
+  const hash = requestHash(request.document)
+  return {
+    credentialId: credential.id,
+    tenant: credential.tenant,
+    requestHash: hash,
+    ownedRequestHash: ownedRequestHash(hash, credential.id),
+    document,
+  }
 }

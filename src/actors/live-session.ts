@@ -1,6 +1,6 @@
 import { type Progress, Session, type SessionOptions } from '../protocol/channel/session.ts'
 import { REPLY_TYPES } from '../protocol/frames/signer-frames.ts'
-import { type Answer, emptyAnswer, type Reply } from './crypto-commands.ts'
+import { type Answer, emptyAnswer, MAX_DETAIL, type Reply } from './crypto-commands.ts'
 
 /** What a kind of session adds to the answers of its run. */
 export interface SessionHooks<Result, Commit> {
@@ -10,6 +10,9 @@ export interface SessionHooks<Result, Commit> {
   /** Runs once, however the session ends. */
   readonly onEnd: () => void
 }
+
+/** Bytes. Broadcasts of peers: large ones must not make an honest signer's reply too long to be sent. */
+const MAX_EXHIBITS = 1 << 20
 
 interface LiveOptions<Result, Commit> extends SessionOptions<Result, Commit> {
   readonly deadline: number
@@ -58,19 +61,26 @@ export class LiveSession {
       session.stop()
       hooks.onEnd()
     }
-    const answerOf = (progress: Progress<Result, Commit>): Answer => {
-      const answer = progressAnswer(progress, hooks)
-      if (progress.end !== undefined) end()
-      return answer
+    const answerTo = (step: () => Progress<Result, Commit>): Answer => {
+      try {
+        const progress = step()
+        const answer = progressAnswer(progress, hooks)
+        if (progress.end !== undefined) end()
+        return answer
+      } catch (error) {
+        // What this step wanted stored is lost with it: a session that went on would act as if it had been.
+        end()
+        throw error
+      }
     }
     return new LiveSession(
       deadline,
-      () => answerOf(session.start()),
+      () => answerTo(() => session.start()),
       (round, envelopes) => {
         const given = replies.get(round)
         if (given !== undefined) return given
         if (round !== session.round) return withReply({ type: REPLY_TYPES.failed, code: 'STOPPED' })
-        const answer = answerOf(session.receive(envelopes))
+        const answer = answerTo(() => session.receive(envelopes))
         // Whole, with what has to be stored: storing is idempotent, and a repeated frame must not find a way round a store
         // that failed or refused the first time.
         if (session.ended || session.round !== round) replies.set(round, answer)
@@ -105,8 +115,9 @@ function progressAnswer<Result, Commit>(progress: Progress<Result, Commit>, hook
   const end = progress.end
   if (end?.type === 'failed') {
     const { code, culprits, detail } = end.fault
-    const reply = { ...answer.reply, type: REPLY_TYPES.failed, code, culprits, exhibits: end.exhibits }
-    return { ...answer, reply, detail: detail.slice(0, 400) }
+    const exhibits = end.exhibits.reduce((sum, e) => sum + e.length, 0) <= MAX_EXHIBITS ? end.exhibits : []
+    const reply = { ...answer.reply, type: REPLY_TYPES.failed, code, culprits, exhibits }
+    return { ...answer, reply, detail: detail.slice(0, MAX_DETAIL) }
   }
   if (end?.type === 'done') {
     const { reply, ...rest } = hooks.onDone(end.result)

@@ -9,7 +9,12 @@ export class MailboxFull extends Error {
 export interface MailboxOptions<Item> {
   /** Waiting items at most; beyond it `submit` refuses. */
   readonly capacity: number
+  /** Bytes of waiting items at most, whatever their number; beyond it `submit` refuses. */
+  readonly capacityBytes: number
   readonly maxBatch: number
+  /** Bytes of one batch; an item larger than that goes alone. */
+  readonly maxBatchBytes: number
+  readonly bytesOf: (item: Item) => number
   /** Batches under way at once. */
   readonly maxInFlight: number
   /** Runs one batch to its end; settles every item itself and never rejects. */
@@ -23,6 +28,7 @@ export interface MailboxOptions<Item> {
 export class Mailbox<Item> {
   readonly #o: MailboxOptions<Item>
   #waiting: Item[] = []
+  #bytes = 0
   #inFlight = 0
   #scheduled = false
 
@@ -40,8 +46,10 @@ export class Mailbox<Item> {
 
   /** @throws MailboxFull */
   submit(item: Item): void {
-    if (this.#waiting.length >= this.#o.capacity) throw new MailboxFull()
+    const bytes = this.#o.bytesOf(item)
+    if (this.#waiting.length >= this.#o.capacity || this.#bytes + bytes > this.#o.capacityBytes) throw new MailboxFull()
     this.#waiting.push(item)
+    this.#bytes += bytes
     this.#schedule()
   }
 
@@ -57,12 +65,26 @@ export class Mailbox<Item> {
 
   #dispatch(): void {
     while (this.#waiting.length > 0 && this.#inFlight < this.#o.maxInFlight) {
-      const batch = this.#waiting.splice(0, this.#o.maxBatch)
+      const batch = this.#takeBatch()
       this.#inFlight += 1
       void this.#o.run(batch).finally(() => {
         this.#inFlight -= 1
         this.#schedule()
       })
     }
+  }
+
+  #takeBatch(): readonly Item[] {
+    const { maxBatch, maxBatchBytes, bytesOf } = this.#o
+    let count = 0
+    let bytes = 0
+    for (const item of this.#waiting) {
+      const more = bytes + bytesOf(item)
+      if (count === maxBatch || (count > 0 && more > maxBatchBytes)) break
+      bytes = more
+      count += 1
+    }
+    this.#bytes -= bytes
+    return this.#waiting.splice(0, count)
   }
 }

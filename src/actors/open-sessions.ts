@@ -2,9 +2,8 @@ import { toHex } from '../protocol/engine/bytes.ts'
 
 /** Sessions open at once on one worker; beyond it a signer refuses (attacks.md F-04: open sessions are capped). */
 const MAX_OPEN = 256
-/** Session ids remembered so that none runs twice; each until its deadline, which a host caps at minutes. */
+/** Session ids remembered so that none runs twice; each until its deadline, which a host caps at minutes. About 10 MB. */
 const MAX_SEEN = 65_536
-
 /** Ended sessions kept for their last reply, so that a repeated frame gets the same bytes. */
 const MAX_ENDED = 512
 
@@ -22,11 +21,19 @@ export interface Endable {
 export class OpenSessions<S extends Endable> {
   readonly #open = new Map<string, S>()
   readonly #ended = new Map<string, S>()
-  /** Deadline by id; insertion order is close to deadline order. */
+  /** Deadline by id. In order of arrival: an id may be kept longer than its deadline, behind one with a later one, never shorter. */
   readonly #seen = new Map<string, number>()
 
   get size(): number {
     return this.#open.size
+  }
+
+  get ended(): number {
+    return this.#ended.size
+  }
+
+  get seen(): number {
+    return this.#seen.size
   }
 
   /** Whether this id is new and there is room; remembers it. */

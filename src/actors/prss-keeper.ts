@@ -29,7 +29,10 @@ export interface PrssKeeperOptions {
 
 interface Held {
   readonly kids: readonly Uint8Array[]
+  readonly digest: Uint8Array
   readonly madeAt: number
+  /** Boot nonces of its members when it was made or found, as far as known: with another one a member has lost it. */
+  readonly boots: ReadonlyMap<PartyId, Uint8Array>
 }
 
 /**
@@ -38,9 +41,12 @@ interface Held {
  */
 export class PrssKeeper {
   readonly #o: PrssKeeperOptions
+  // By signer set and threshold: as many as the scheduler picks, a few per threshold.
   readonly #held = new Map<string, Held>()
   readonly #running = new Map<string, Promise<void>>()
   readonly #retryAt = new Map<string, number>()
+  /** Digests of generations that a member turned out to have lost, while its last heartbeat may still list them. */
+  readonly #lost = new Map<string, Uint8Array>()
 
   constructor(options: PrssKeeperOptions) {
     this.#o = options
@@ -48,18 +54,17 @@ export class PrssKeeper {
 
   /** What a session of this set needs, or null when there is no common generation or a ticket is missing. */
   supplies(threshold: number, signers: readonly PartyId[]): HmSupplies | null {
-    const kids = this.#common(threshold, signers)
-    if (kids === null) return null
+    const held = this.#common(threshold, signers)
+    if (held === null) return null
     const tickets = this.#o.stock.take(signers)
-    return tickets === null ? null : { kids, digest: generationDigest(kids), tickets }
+    return tickets === null ? null : { kids: held.kids, digest: held.digest, tickets }
   }
 
   /** Establishes a generation unless a fresh one is held; concurrent calls share one attempt. Never rejects. */
   async ensure(threshold: number, signers: readonly PartyId[]): Promise<void> {
     const name = nameOf(threshold, signers)
-    const held = this.#held.get(name)
-    const fresh = held !== undefined && this.#o.now() - held.madeAt < ROTATE_AFTER_MS
-    if (fresh && this.#common(threshold, signers) !== null) return
+    const held = this.#common(threshold, signers)
+    if (held !== null && this.#o.now() - held.madeAt < ROTATE_AFTER_MS) return
     if ((this.#retryAt.get(name) ?? 0) > this.#o.now()) return
     const running = this.#running.get(name) ?? this.#establish(name, threshold, signers).finally(() => this.#running.delete(name))
     this.#running.set(name, running)
@@ -71,30 +76,58 @@ export class PrssKeeper {
     this.#o.stock.add(from, tickets)
   }
 
-  /** A session learnt that a signer no longer holds the generation. */
-  forget(threshold: number, signers: readonly PartyId[]): void {
-    this.#held.delete(nameOf(threshold, signers))
+  /** Signers that refused a ticket: those in stock are from before a restart, or were crowded out by newer ones. */
+  voidTickets(signers: readonly PartyId[]): void {
+    for (const id of signers) this.#o.stock.clear(id)
+  }
+
+  /**
+   * A session learnt that a signer no longer holds the generation.
+   * @param digest of the session's generation: news of an old one must not cost the one that took its place. Left out: any.
+   */
+  forget(threshold: number, signers: readonly PartyId[], digest?: Uint8Array): void {
+    const name = nameOf(threshold, signers)
+    const held = this.#held.get(name)
+    if (held === undefined || (digest !== undefined && !equalBytes(held.digest, digest))) return
+    this.#held.delete(name)
+    this.#lost.set(name, held.digest)
   }
 
   // What this keeper established itself counts at once; what a coordinator before it did, when all members report it.
-  #common(threshold: number, signers: readonly PartyId[]): readonly Uint8Array[] | null {
-    const held = this.#held.get(nameOf(threshold, signers))
-    if (held !== undefined) return held.kids
-    const reported = signers.map((id) =>
-      this.#o.monitor
-        .states()
+  #common(threshold: number, signers: readonly PartyId[]): Held | null {
+    const name = nameOf(threshold, signers)
+    const boots = this.#boots(signers)
+    const held = this.#held.get(name)
+    if (held !== undefined) {
+      const lost = signers.some((id) => differ(held.boots.get(id), boots.get(id)))
+      if (!lost) return held
+      this.forget(threshold, signers)
+    }
+    const states = this.#o.monitor.states()
+    const [first, ...others] = signers.map((id) =>
+      states
         .find((s) => s.id === id && s.up)
         ?.status?.generations.find((g) => g.threshold === threshold && g.signers.join() === signers.join()),
     )
-    const first = reported[0]
-    if (first === undefined || !reported.every((g) => g !== undefined && sameKids(g.kids, first.kids))) return null
-    this.#held.set(nameOf(threshold, signers), { kids: first.kids, madeAt: this.#o.now() })
-    return first.kids
+    if (first === undefined || !others.every((g) => g !== undefined && sameKids(g.kids, first.kids))) return null
+    const digest = generationDigest(first.kids)
+    const lost = this.#lost.get(name)
+    if (lost !== undefined && equalBytes(lost, digest)) return null
+    const found = { kids: first.kids, digest, madeAt: this.#o.now(), boots }
+    this.#held.set(name, found)
+    return found
+  }
+
+  #boots(signers: readonly PartyId[]): ReadonlyMap<PartyId, Uint8Array> {
+    const states = this.#o.monitor.states().filter((s) => signers.includes(s.id))
+    return new Map(states.flatMap((s) => (s.status === null ? [] : [[s.id, s.status.bootNonce] as const])))
   }
 
   async #establish(name: string, threshold: number, signers: readonly PartyId[]): Promise<void> {
     const { links, rosterHash, rng, timeoutMs, stock, now } = this.#o
     const started = now()
+    // As known before: a heartbeat with another nonce may come from a restart in the meantime, and then nothing is held any more.
+    const boots = this.#boots(signers)
     const setup = {
       protocol: 'prss' as const,
       suite: 'none' as const,
@@ -117,8 +150,12 @@ export class PrssKeeper {
       this.#o.onFailed(threshold, signers, [...codes, ...missing].join(' '))
       return
     }
-    for (const [id, reply] of end.replies) stock.add(id, reply.tickets)
-    this.#held.set(name, { kids, madeAt: now() })
+    for (const [id, reply] of end.replies) {
+      // Whoever has just made a generation may have restarted: tickets of before would all be refused, one session each.
+      stock.clear(id)
+      stock.add(id, reply.tickets)
+    }
+    this.#held.set(name, { kids, digest: generationDigest(kids), madeAt: now(), boots })
     this.#o.onEstablished(threshold, signers, now() - started)
   }
 }
@@ -132,6 +169,10 @@ function commonResult(results: readonly Uint8Array[]): readonly Uint8Array[] | n
     return null
   return Array.from({ length: first.length / KID }, (_, i) => first.slice(i * KID, (i + 1) * KID))
 }
+
+/** Both known, and not the same. */
+const differ = (a: Uint8Array | undefined, b: Uint8Array | undefined): boolean =>
+  a !== undefined && b !== undefined && !equalBytes(a, b)
 
 const sameKids = (a: readonly Uint8Array[], b: readonly Uint8Array[]): boolean =>
   a.length === b.length && a.every((kid, i) => equalBytes(kid, b[i] as Uint8Array))

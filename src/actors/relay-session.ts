@@ -3,7 +3,7 @@ import { EVERYONE, type PartyId } from '../protocol/engine/party.ts'
 import { ABORT, REPLY_TYPES, type Reply, ROUND, type Route } from '../protocol/frames/signer-frames.ts'
 import { round, type SignerLink } from './round.ts'
 
-/** Most rounds of any relayed protocol; DKG has three and the delivery, PRSS three. */
+/** More than any relayed protocol has: DKG three and the delivery of the last, PRSS three. */
 const MAX_ROUNDS = 8
 
 export type RelayEnd =
@@ -44,18 +44,29 @@ export async function relay(
       void round(running, 'abort', () => ABORT.encode({ sessionId }), timeoutMs)
       return { type: 'failed', failures, missing, finished }
     }
-    const mail = [...gathered.replies].flatMap(([from, reply]) => reply.envelopes.map((bytes) => ({ from, bytes })))
+    const mail = [...gathered.replies].map(([from, reply]) => sortMail(from, reply.envelopes))
     gathered = await round(
       running,
       'round',
-      (id) => ROUND.encode({ sessionId, round: number, envelopes: mail.filter((m) => isFor(m, id)).map((m) => m.bytes) }),
+      (id) => ROUND.encode({ sessionId, round: number, envelopes: mail.flatMap((letters) => letters.for(id)) }),
       timeoutMs,
     )
   }
+  // Somebody keeps saying that it goes on.
+  const running = links.filter((l) => !finished.has(l.id) && !failures.has(l.id))
+  void round(running, 'abort', () => ABORT.encode({ sessionId }), timeoutMs)
   return { type: 'failed', failures, missing: [], finished }
 }
 
-function isFor({ from, bytes }: { readonly from: PartyId; readonly bytes: Uint8Array }, id: PartyId): boolean {
-  const receiver = decodeEnvelope(bytes)?.receiver
-  return from !== id && (receiver === EVERYONE || receiver === id)
+/**
+ * What one signer sent in a round: its first envelope to everyone and its first to each peer. Anything else no protocol sends; passed
+ * on, it would swell the frames to others until they do not fit and honest signers seem to be missing.
+ */
+function sortMail(from: PartyId, envelopes: readonly Uint8Array[]): { readonly for: (id: PartyId) => readonly Uint8Array[] } {
+  const first = new Map<number, Uint8Array>()
+  for (const bytes of envelopes) {
+    const envelope = decodeEnvelope(bytes)
+    if (envelope?.sender === from && !first.has(envelope.receiver)) first.set(envelope.receiver, bytes)
+  }
+  return { for: (id) => (id === from ? [] : [EVERYONE, id].flatMap((receiver) => first.get(receiver) ?? [])) }
 }

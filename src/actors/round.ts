@@ -1,10 +1,10 @@
 import type { PartyId } from '../protocol/engine/party.ts'
-import { REPLY, type Reply, type Route } from '../protocol/frames/signer-frames.ts'
+import { knownCode, REPLY, type Reply, type Route } from '../protocol/frames/signer-frames.ts'
 
 /** The way to one signer; the host plugs the transport in. */
 export interface SignerLink {
   readonly id: PartyId
-  /** Rejects when the signer could not be reached, did not answer in time, or answered no frame; the reason is for our log. */
+  /** Settles after `timeoutMs` at the latest. Rejects when the signer could not be reached, or did not answer in time. */
   readonly send: (route: Route, frame: Uint8Array, timeoutMs: number) => Promise<Uint8Array>
 }
 
@@ -30,11 +30,24 @@ export async function round(
   await Promise.all(
     links.map(async (link) => {
       try {
-        replies.set(link.id, REPLY.decode(await link.send(route, frameFor(link.id), timeoutMs)))
+        const reply = REPLY.decode(await link.send(route, frameFor(link.id), timeoutMs))
+        replies.set(link.id, { ...reply, code: knownCode(reply.code) })
       } catch {
         missing.push(link.id)
       }
     }),
   )
   return { replies, missing: missing.sort((a, b) => a - b) }
+}
+
+/**
+ * Whom at least `threshold` signers name: one of those is honest, and an honest signer names nobody without proof. What fewer say
+ * may be a malicious signer's slander of an honest one.
+ */
+export function provenCulprits(replies: Iterable<Reply>, threshold: number): readonly PartyId[] {
+  const accusers = new Map<PartyId, number>()
+  for (const { culprits } of replies) {
+    for (const id of new Set(culprits)) accusers.set(id, (accusers.get(id) ?? 0) + 1)
+  }
+  return [...accusers].flatMap(([id, count]) => (count >= threshold ? [id] : [])).sort((a, b) => a - b)
 }

@@ -24,7 +24,7 @@ export interface SignerMonitorOptions {
   readonly now: () => number
   readonly intervalMs: number
   readonly timeoutMs: number
-  /** After every heartbeat that changed something the scheduler cares about. */
+  /** After every heartbeat that was answered, and whenever a signer turns out to be down. */
   readonly onChange: (state: SignerState) => void
 }
 
@@ -75,23 +75,29 @@ export class SignerMonitor {
   }
 
   async #beat(link: SignerLink): Promise<void> {
-    const before = this.#states.get(link.id) as SignerState
     const started = performance.now()
-    try {
-      const wanted = STATUS_REQUEST.encode({ tickets: this.#o.stock.wanted(link.id) })
-      const status = STATUS.decode(await link.send('status', wanted, this.#o.timeoutMs))
-      this.#answered(link, before, status, performance.now() - started)
-    } catch {
-      this.report([link.id])
-    }
+    const status = await this.#ask(link)
     if (this.#stopped) return
+    if (status === null) this.report([link.id])
+    else this.#answered(link, status, performance.now() - started)
     this.#timers.set(
       link.id,
       setTimeout(() => void this.#beat(link), this.#o.intervalMs),
     )
   }
 
-  #answered(link: SignerLink, before: SignerState, status: SignerStatus, rttMs: number): void {
+  /** null: no answer, or none that can be read. */
+  async #ask(link: SignerLink): Promise<SignerStatus | null> {
+    try {
+      const wanted = STATUS_REQUEST.encode({ tickets: this.#o.stock.wanted(link.id) })
+      return STATUS.decode(await link.send('status', wanted, this.#o.timeoutMs))
+    } catch {
+      return null
+    }
+  }
+
+  #answered(link: SignerLink, status: SignerStatus, rttMs: number): void {
+    const before = this.#states.get(link.id) as SignerState
     const usable = status.ready === 1 && status.index === link.id && equalBytes(status.rosterHash, this.#o.rosterHash)
     const restarted = before.status !== null && !equalBytes(before.status.bootNonce, status.bootNonce)
     // Tickets of an earlier start are void at the signer.

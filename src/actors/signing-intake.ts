@@ -107,8 +107,9 @@ function accept(
 
   const key = keys.get(document.keyId)
   // Unknown, unfinished and somebody else's look the same (decisions.md 8, attacks.md T-21).
-  if (key === undefined || !key.active || !ownedBy(key, credential)) throw new Refused('key_not_found')
-  if (document.scheme !== suite || key.scheme !== suite || key.threshold !== threshold) throw new Refused('instance_mismatch')
+  if (key === undefined || !ownedBy(key, credential)) throw new Refused('key_not_found')
+  if (document.scheme !== key.scheme) throw new Refused('payload_invalid')
+  if (key.scheme !== suite || key.threshold !== threshold) throw new Refused('instance_mismatch')
   const input = signingInput(document.scheme, document.payload)
   const derived = instanceBytes({
     keyId: document.keyId,
@@ -120,13 +121,9 @@ function accept(
     requestHash: hash,
   })
   if (!equalBytes(derived, instance)) throw new Refused('instance_mismatch')
-  return {
-    item: {
-      item: { instance: derived, input, publicKey: key.publicKey }, // A copy: the cache may evict and wipe the key while the session runs. The session wipes this one.
-      share: Uint8Array.from(key.share),
-    },
-    claim,
-  }
+  // A copy: the cache may evict and wipe the key while the session runs. The session wipes this one.
+  const share = Uint8Array.from(key.share)
+  return { item: { item: { instance: derived, input, publicKey: key.publicKey }, share }, claim }
 }
 
 /** Path `m`: the key itself. */
@@ -134,7 +131,3 @@ const NO_TWEAK = new Uint8Array(32)
 
 const ownedBy = (key: LoadedKey, credential: Credential): boolean =>
   key.credentialId === credential.id && key.tenant === credential.tenant
-
-/** One name per (credential, tenant, request id). */
-export const claimName = (c: Pick<Claim, 'credentialId' | 'tenant' | 'requestId'>): string =>
-  JSON.stringify([c.credentialId, c.tenant, c.requestId])

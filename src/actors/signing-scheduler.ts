@@ -1,54 +1,15 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Rng } from '../protocol/engine/bytes.ts'
 import type { PartyId } from '../protocol/engine/party.ts'
 import { MAX_HM_THRESHOLD } from '../protocol/prss/establish.ts'
 import type { Scheme } from '../protocol/request/document.ts'
-import type { Refusal } from '../protocol/signing/refusal.ts'
 import { Mailbox } from './mailbox.ts'
 import type { PrssKeeper } from './prss-keeper.ts'
-import { QuorumPicker } from './quorum.ts'
+import { fewestMarks, QuorumPicker } from './quorum.ts'
 import type { SignerLink } from './round.ts'
 import type { SignerMonitor } from './signer-monitor.ts'
-import { type ItemEnd, type SessionItem, type SigningEnd, signingSession, worthRetrying } from './signing-session.ts'
-
-export type Engine = 'hm' | 'frost'
-
-export interface Signed {
-  readonly signature: Uint8Array
-  readonly recovery: number
-  readonly engine: Engine
-  readonly signers: readonly PartyId[]
-  readonly queueMs: number
-  readonly signMs: number
-}
-
-/** Why a request got no signature. `released`: a share may have left a signer, so the outcome is unknown to the client. */
-export type SigningFailure =
-  | { readonly type: 'quorum'; readonly missing: readonly PartyId[]; readonly released: boolean }
-  | { readonly type: 'engine' }
-  | { readonly type: 'refused'; readonly refusal: Refusal; readonly by: readonly PartyId[] }
-  | { readonly type: 'timeout'; readonly missing: readonly PartyId[] }
-  | { readonly type: 'abort'; readonly code: string; readonly culprits: readonly PartyId[] }
-
-export class SigningFailed extends Error {
-  readonly failure: SigningFailure
-  constructor(failure: SigningFailure) {
-    super(failure.type)
-    this.name = 'SigningFailed'
-    this.failure = failure
-  }
-}
-
-interface Job {
-  readonly item: SessionItem
-  readonly submittedAt: number
-  readonly deadline: number
-  /** Signers that refused this item; later sessions go without them (decisions.md 13). */
-  readonly refusals: Map<PartyId, Refusal>
-  attempts: number
-  last: SigningFailure | null
-  resolve(signed: Signed): void
-  reject(error: SigningFailed): void
-}
+import { type Engine, type Signed, SigningFailed, SigningJob } from './signing-job.ts'
+import { type HmSupplies, type ItemEnd, type SessionItem, type SigningEnd, signingSession } from './signing-session.ts'
 
 export interface SessionReport {
   readonly engine: Engine
@@ -63,7 +24,7 @@ export interface SessionReport {
 export interface SigningSchedulerOptions {
   readonly links: ReadonlyMap<PartyId, SignerLink>
   readonly monitor: Pick<SignerMonitor, 'up' | 'down' | 'report'>
-  readonly prss: PrssKeeper
+  readonly prss: Pick<PrssKeeper, 'supplies' | 'ensure' | 'restock' | 'forget' | 'voidTickets'>
   readonly parties: readonly PartyId[]
   readonly rosterHash: Uint8Array
   readonly rng: Rng
@@ -80,6 +41,31 @@ export interface SigningSchedulerOptions {
 
 /** Sessions one request may take part in; a persistent saboteur costs retries, not an endless loop. */
 const MAX_ATTEMPTS = 4
+/** Between two looks for a generation and tickets, and after a failure that haste makes worse. */
+const PAUSE_MS = 50
+/** Looks for what an hm session needs; with the pause and the PRSS protocol in between, at least two seconds. */
+const MAX_WAITS = 40
+/** Failures of load: whoever is overloaded or restarting is not helped by asking at once. */
+const PAUSE_AFTER: ReadonlySet<string> = new Set(['OVERLOADED', 'WORKER_LOST', 'WORKER_FAILURE'])
+/** Documents waiting in one mailbox: 400 of the largest kind. */
+const MAX_WAITING_BYTES = 64 << 20
+/** A third of the largest frame: a batch of large messages must fit into one, and into an exchange's time. */
+const MAX_BATCH_BYTES = 8 << 20
+
+interface Run {
+  readonly scheme: Scheme
+  readonly threshold: number
+  readonly engine: Engine
+}
+
+interface Session {
+  readonly engine: Engine
+  readonly threshold: number
+  readonly signers: readonly PartyId[]
+  readonly supplies: HmSupplies | undefined
+  readonly started: number
+  readonly ms: number
+}
 
 /**
  * Turns requests into sessions: a mailbox per (scheme, threshold), a quorum per batch, and new sessions for what failed while a
@@ -87,7 +73,8 @@ const MAX_ATTEMPTS = 4
  */
 export class SigningScheduler {
   readonly #o: SigningSchedulerOptions
-  readonly #mailboxes = new Map<string, Mailbox<Job>>()
+  /** At most schemes x thresholds in use: 3 x 15. */
+  readonly #mailboxes = new Map<string, Mailbox<SigningJob>>()
   readonly #picker = new QuorumPicker()
 
   constructor(options: SigningSchedulerOptions) {
@@ -121,65 +108,56 @@ export class SigningScheduler {
    */
   async sign(item: SessionItem, scheme: Scheme, threshold: number, deadline: number): Promise<Signed> {
     const engine = this.engineFor(scheme, threshold)
-    if (engine === null) throw new SigningFailed({ type: 'engine' })
+    if (engine === null) throw new SigningFailed({ type: 'engine' }, false)
     this.#assertQuorum(engine, threshold)
     return await new Promise<Signed>((resolve, reject) => {
-      const job = {
-        item,
-        submittedAt: performance.now(),
-        deadline,
-        refusals: new Map(),
-        attempts: 0,
-        last: null,
-        resolve,
-        reject,
-      }
-      this.#mailbox(scheme, threshold, engine).submit(job)
+      this.#mailbox({ scheme, threshold, engine }).submit(new SigningJob(item, deadline, resolve, reject))
     })
   }
 
   // A set that cannot sign says so at once instead of queueing what can only time out.
   #assertQuorum(engine: Engine, threshold: number): void {
-    const { monitor, parties } = this.#o
-    if (monitor.up().length < this.signersNeeded(engine, threshold)) {
-      throw new SigningFailed({ type: 'quorum', missing: parties.filter((id) => monitor.down().includes(id)), released: false })
-    }
+    const { monitor } = this.#o
+    if (monitor.up().length >= this.signersNeeded(engine, threshold)) return
+    throw new SigningFailed({ type: 'quorum', missing: monitor.down() }, false)
   }
 
-  #mailbox(scheme: Scheme, threshold: number, engine: Engine): Mailbox<Job> {
-    const name = `${scheme}:${threshold}`
+  #mailbox(run: Run): Mailbox<SigningJob> {
+    const name = `${run.scheme}:${run.threshold}`
     let mailbox = this.#mailboxes.get(name)
     if (mailbox === undefined) {
       const { capacity, maxBatch, maxInFlight } = this.#o
-      mailbox = new Mailbox({ capacity, maxBatch, maxInFlight, run: (jobs) => this.#run(jobs, scheme, threshold, engine) })
+      mailbox = new Mailbox({
+        capacity,
+        capacityBytes: MAX_WAITING_BYTES,
+        maxBatch,
+        maxBatchBytes: MAX_BATCH_BYTES,
+        bytesOf: ({ item }) => item.request.document.length + item.input.length,
+        maxInFlight,
+        run: (jobs) => this.#run(jobs, run),
+      })
       this.#mailboxes.set(name, mailbox)
     }
     return mailbox
   }
 
-  async #run(batch: readonly Job[], scheme: Scheme, threshold: number, engine: Engine): Promise<void> {
-    // Jobs that some signers refused need quorums of their own; all others stay together.
-    let groups: (readonly Job[])[] = [batch]
+  async #run(batch: readonly SigningJob[], run: Run): Promise<void> {
+    let groups: readonly (readonly SigningJob[])[] = [batch]
     while (groups.length > 0) {
-      const again = await Promise.all(groups.map((jobs) => this.#attempt(jobs, scheme, threshold, engine)))
-      const retry = again.flat()
-      const together = retry.filter((j) => j.refusals.size === 0)
-      groups = [...(together.length > 0 ? [together] : []), ...retry.filter((j) => j.refusals.size > 0).map((j) => [j])]
+      const again = await Promise.all(groups.map((jobs) => this.#attempt(jobs, run)))
+      groups = byRefusals(again.flat())
     }
   }
 
-  /** One session. @returns the jobs that need another. */
-  async #attempt(jobs: readonly Job[], scheme: Scheme, threshold: number, engine: Engine): Promise<readonly Job[]> {
+  /** One session. @returns the jobs that need another; all others are settled. Never rejects. */
+  async #attempt(jobs: readonly SigningJob[], { scheme, threshold, engine }: Run): Promise<readonly SigningJob[]> {
     const live = jobs.filter((job) => this.#mayTry(job))
     if (live.length === 0) return []
     try {
-      const signers = await this.#quorum(live, threshold, engine)
+      const signers = this.#quorum(live, threshold, engine)
       if (signers === null) return []
       const supplies = engine === 'hm' ? await this.#supplies(threshold, signers) : undefined
-      if (supplies === null) {
-        for (const job of live) job.last = { type: 'timeout', missing: [] }
-        return live
-      }
+      if (supplies === null) return await this.#wait(live)
       const started = performance.now()
       const end = await signingSession({
         scheme,
@@ -196,102 +174,99 @@ export class SigningScheduler {
       })
       const ms = performance.now() - started
       this.#o.onSession({ engine, scheme, signers, requests: live.map((j) => j.item.requestId), ms, end })
-      return this.#settle(live, end, { engine, signers, started, ms, threshold })
-    } catch (error) {
-      // Whatever broke here is ours (a lost worker, a bug): every job gets an answer all the same.
-      const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'INTERNAL'
-      for (const job of live) job.last = { type: 'abort', code, culprits: [] }
+      if (end.type === 'failed' && PAUSE_AFTER.has(end.code)) await sleep(PAUSE_MS)
+      return this.#settle(live, end, { engine, threshold, signers, supplies, started, ms })
+    } catch {
+      // A bug of ours: every job gets an answer all the same, and nobody is told that no share left.
+      for (const job of live) {
+        job.released = true
+        job.last = { type: 'abort', code: 'INTERNAL', culprits: [] }
+      }
       return live
     }
   }
 
-  #mayTry(job: Job): boolean {
-    if (job.attempts < MAX_ATTEMPTS && job.deadline > this.#o.now()) {
+  #mayTry(job: SigningJob): boolean {
+    if (job.attempts < MAX_ATTEMPTS && job.waits < MAX_WAITS && job.deadline > this.#o.now()) {
       job.attempts += 1
       return true
     }
-    job.reject(new SigningFailed(job.last ?? { type: 'timeout', missing: [] }))
+    job.fail(job.last)
     return false
   }
 
-  async #quorum(jobs: readonly Job[], threshold: number, engine: Engine): Promise<readonly PartyId[] | null> {
-    const refusing = new Set(jobs.flatMap((j) => [...j.refusals.keys()]))
+  /** No session was held: the attempt does not count, the waiting does. */
+  async #wait(jobs: readonly SigningJob[]): Promise<readonly SigningJob[]> {
+    for (const job of jobs) {
+      job.attempts -= 1
+      job.waits += 1
+      if (job.waits === MAX_WAITS) job.last = { type: 'abort', code: 'HM_KID', culprits: [] }
+    }
+    await sleep(PAUSE_MS)
+    return jobs
+  }
+
+  #quorum(jobs: readonly SigningJob[], threshold: number, engine: Engine): readonly PartyId[] | null {
     const { monitor, parties } = this.#o
     const up = monitor.up()
     const size = this.signersNeeded(engine, threshold)
+    const refusing = new Set(jobs.flatMap((j) => [...j.refusals.keys()]))
     const candidates = up.filter((id) => !refusing.has(id))
-    // hm: a fixed set, so that one generation serves all; FROST: all sets in turn.
-    const signers =
-      candidates.length < size ? null : engine === 'hm' ? candidates.slice(0, size) : this.#picker.pick(candidates, size)
+    const marks = new Map(candidates.map((id) => [id, jobs.reduce((sum, job) => sum + (job.marks.get(id) ?? 0), 0)]))
+    // hm: always the same set, so that one generation serves all; FROST: all in turn.
+    const signers = engine === 'hm' ? fewestMarks(candidates, size, marks) : this.#picker.pick(candidates, size, marks)
     if (signers !== null) return signers
     for (const job of jobs) {
-      const refusal = [...job.refusals.values()][0]
+      const [refusal] = job.refusals.values()
       // 403 only when refusals alone leave no quorum; otherwise it is signers that are missing.
       const refused = refusal !== undefined && parties.length - job.refusals.size < size
-      const missing = parties.filter((id) => !up.includes(id))
-      const released = job.last !== null
-      job.reject(
-        new SigningFailed(
-          refused ? { type: 'refused', refusal, by: [...job.refusals.keys()] } : { type: 'quorum', missing, released },
-        ),
-      )
+      job.fail(refused ? { type: 'refused', refusal, by: [...job.refusals.keys()] } : { type: 'quorum', missing: monitor.down() })
     }
     return null
   }
 
-  async #supplies(threshold: number, signers: readonly PartyId[]) {
-    const ready = this.#o.prss.supplies(threshold, signers)
-    if (ready !== null) return ready
-    await this.#o.prss.ensure(threshold, signers)
-    return this.#o.prss.supplies(threshold, signers)
+  async #supplies(threshold: number, signers: readonly PartyId[]): Promise<HmSupplies | null> {
+    const { prss } = this.#o
+    const held = prss.supplies(threshold, signers)
+    if (held !== null) return held
+    await prss.ensure(threshold, signers)
+    return prss.supplies(threshold, signers)
   }
 
-  #settle(
-    jobs: readonly Job[],
-    end: SigningEnd,
-    run: {
-      readonly engine: Engine
-      readonly signers: readonly PartyId[]
-      readonly started: number
-      readonly ms: number
-      readonly threshold: number
-    },
-  ): readonly Job[] {
-    if (end.type === 'failed') {
-      this.#o.monitor.report(end.missing)
-      if (end.code === 'HM_KID') this.#o.prss.forget(run.threshold, run.signers)
-      const failure: SigningFailure =
-        end.missing.length > 0
-          ? { type: 'timeout', missing: end.missing }
-          : { type: 'abort', code: end.code, culprits: end.culprits }
-      for (const job of jobs) job.last = failure
-      if (end.missing.length > 0 || worthRetrying(end.code)) return jobs
-      for (const job of jobs) job.reject(new SigningFailed(failure))
-      return []
+  #settle(jobs: readonly SigningJob[], end: SigningEnd, session: Session): readonly SigningJob[] {
+    if (end.type === 'done') return jobs.filter((job, b) => !this.#settleItem(job, end.items[b] as ItemEnd, session))
+    const { monitor, prss } = this.#o
+    const { code, culprits, missing, from } = end
+    monitor.report(missing)
+    if (code === 'HM_KID' && session.supplies !== undefined)
+      prss.forget(session.threshold, session.signers, session.supplies.digest)
+    if (code === 'HM_TICKET') prss.voidTickets(from)
+    for (const job of jobs) {
+      job.released ||= end.released
+      job.last = missing.length > 0 ? { type: 'timeout', missing } : { type: 'abort', code, culprits }
+      job.mark(session.signers, [...missing, ...culprits])
     }
-    return jobs.filter((job, b) => this.#settleItem(job, end.items[b] as ItemEnd, run))
+    return jobs
   }
 
-  /** @returns whether the job needs another session. */
-  #settleItem(
-    job: Job,
-    end: ItemEnd,
-    run: { readonly engine: Engine; readonly signers: readonly PartyId[]; readonly started: number; readonly ms: number },
-  ): boolean {
+  /** @returns whether the job is settled. */
+  #settleItem(job: SigningJob, end: ItemEnd, { engine, signers, started, ms }: Session): boolean {
     if (end.type === 'signed') {
       const { signature, recovery } = end
-      job.resolve({
-        signature,
-        recovery,
-        engine: run.engine,
-        signers: run.signers,
-        queueMs: run.started - job.submittedAt,
-        signMs: run.ms,
-      })
-      return false
+      job.signed({ signature, recovery, engine, signers, queueMs: started - job.submittedAt, signMs: ms })
+      return true
     }
     if (end.type === 'refused') for (const [id, refusal] of end.by) job.refusals.set(id, refusal)
-    else job.last = { type: 'abort', code: end.code, culprits: end.culprits }
-    return true
+    else {
+      job.released = true
+      job.last = { type: 'abort', code: end.code, culprits: end.culprits }
+      job.mark(signers, end.culprits)
+    }
+    return false
   }
+}
+
+/** Jobs that the same signers refused can share a quorum; the others need one of their own. */
+function byRefusals(jobs: readonly SigningJob[]): readonly (readonly SigningJob[])[] {
+  return [...Map.groupBy(jobs, (job) => [...job.refusals.keys()].sort((a, b) => a - b).join()).values()]
 }

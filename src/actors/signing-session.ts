@@ -1,14 +1,13 @@
 import { decodeEnvelope } from '../protocol/channel/envelope.ts'
 import { PROTOCOLS, sessionId as sessionIdOf } from '../protocol/channel/setup.ts'
 import { equalBytes, type Rng } from '../protocol/engine/bytes.ts'
-import { type FaultCode, VERDICTS } from '../protocol/engine/fault.ts'
 import { ASSEMBLER, EVERYONE, type PartyId } from '../protocol/engine/party.ts'
 import { ABORT, OPEN_SIGNING, REPLY_TYPES, type Reply, ROUND } from '../protocol/frames/signer-frames.ts'
 import type { Scheme } from '../protocol/request/document.ts'
 import { purposeOf } from '../protocol/request/instance.ts'
 import type { Refusal } from '../protocol/signing/refusal.ts'
 import { ASSEMBLE, ASSEMBLED, OUTCOME_TYPES } from './assembler-commands.ts'
-import { round, type SignerLink } from './round.ts'
+import { provenCulprits, round, type SignerLink } from './round.ts'
 
 /** One request as the coordinator schedules it. The document goes to the signers untouched. */
 export interface SessionItem {
@@ -55,29 +54,30 @@ export type ItemEnd =
   | { readonly type: 'refused'; readonly by: ReadonlyMap<PartyId, Refusal> }
   | { readonly type: 'failed'; readonly code: string; readonly culprits: readonly PartyId[] }
 
-export type SigningEnd = { readonly sessionId: Uint8Array } & (
-  | { readonly type: 'done'; readonly items: readonly ItemEnd[] }
-  | {
-      readonly type: 'failed'
-      readonly code: string
-      readonly culprits: readonly PartyId[]
-      readonly missing: readonly PartyId[]
-    }
-)
+interface SigningFault {
+  readonly code: string
+  /** Proven to this coordinator: by what they sent it, or by the word of t signers. */
+  readonly culprits: readonly PartyId[]
+  /** Signers that did not answer. */
+  readonly missing: readonly PartyId[]
+  /** Signers whose replies ended the session. */
+  readonly from: readonly PartyId[]
+}
+
+export type SigningEnd = {
+  readonly sessionId: Uint8Array
+  /** The second exchange was begun: a share may have left a signer. Before it, none of them has what a share needs. */
+  readonly released: boolean
+} & ({ readonly type: 'done'; readonly items: readonly ItemEnd[] } | ({ readonly type: 'failed' } & SigningFault))
 
 /** Sessions end this much after their last exchange could have been answered. */
 const SLACK_MS = 1000
 
 class Ended extends Error {
-  readonly end: {
-    readonly type: 'failed'
-    readonly code: string
-    readonly culprits: readonly PartyId[]
-    readonly missing: readonly PartyId[]
-  }
-  constructor(code: string, culprits: readonly PartyId[], missing: readonly PartyId[]) {
+  readonly fault: SigningFault
+  constructor(code: string, fault: Partial<SigningFault>) {
     super(code)
-    this.end = { type: 'failed', code, culprits, missing }
+    this.fault = { code, culprits: [], missing: [], from: [], ...fault }
   }
 }
 
@@ -99,6 +99,7 @@ export async function signingSession(o: SigningSessionOptions): Promise<SigningE
     coordinatorNonce: o.rng(32),
   }
   const sessionId = sessionIdOf({ ...setup, purpose: purposeOf(o.items.map((i) => i.instance)) })
+  let released = false
   try {
     const open = OPEN_SIGNING.encode({
       setup,
@@ -111,6 +112,7 @@ export async function signingSession(o: SigningSessionOptions): Promise<SigningE
     const openings = first.map((reply, i) => single(reply, { ...expected, round: 1, sender: signers[i] as PartyId }))
     // Everybody gets the same frame, with its own envelope in it: hm signers compare that copy with what they sent (C2).
     const relayed = ROUND.encode({ sessionId, round: 1, envelopes: openings.map((e) => e.bytes) })
+    released = true
     const second = await exchange(o, 'round', relayed, REPLY_TYPES.done)
     const answers = second.map((reply, i) =>
       single(reply, { ...expected, round: 2, sender: signers[i] as PartyId, receiver: ASSEMBLER }),
@@ -120,7 +122,7 @@ export async function signingSession(o: SigningSessionOptions): Promise<SigningE
     if (!(error instanceof Ended)) throw error
     // Signers that still wait give their secrets back now and not at the deadline.
     void round(o.links, 'abort', () => ABORT.encode({ sessionId }), o.timeoutMs)
-    return { sessionId, ...error.end }
+    return { sessionId, released, type: 'failed', ...error.fault }
   }
 }
 
@@ -133,13 +135,24 @@ async function exchange(
 ): Promise<readonly Reply[]> {
   const { replies, missing } = await round(o.links, route, () => frame, o.timeoutMs)
   for (const [id, reply] of replies) o.onTickets(id, reply.tickets)
-  if (missing.length > 0) throw new Ended('TIMEOUT', [], missing)
-  for (const [id, reply] of replies) {
-    if (reply.type === type) continue
-    if (reply.type === REPLY_TYPES.failed || reply.type === REPLY_TYPES.refused) throw new Ended(reply.code, reply.culprits, [])
-    throw new Ended('MALFORMED', [id], [])
-  }
+  if (missing.length > 0) throw new Ended('TIMEOUT', { missing })
+  const others = o.links.filter(({ id }) => replies.get(id)?.type !== type).map(({ id }) => id)
+  if (others.length > 0) throw endOf(others, replies, o.threshold)
   return o.links.map((l) => replies.get(l.id) as Reply)
+}
+
+/** Why these replies end the session; the first signer by id gives the code. */
+function endOf(others: readonly PartyId[], replies: ReadonlyMap<PartyId, Reply>, threshold: number): Ended {
+  const typeOf = (id: PartyId) => replies.get(id)?.type
+  const from = others.filter((id) => typeOf(id) === REPLY_TYPES.failed || typeOf(id) === REPLY_TYPES.refused)
+  const [first] = from
+  if (first !== undefined)
+    return new Ended((replies.get(first) as Reply).code, { from, culprits: provenCulprits(replies.values(), threshold) })
+  // Still waiting: it got nothing from a peer that it could accept. Who of the two is to blame only they could show.
+  const waiting = others.every((id) => typeOf(id) === REPLY_TYPES.sent)
+  return waiting
+    ? new Ended('INCONSISTENT_BROADCAST', { from: others })
+    : new Ended('MALFORMED', { from: others, culprits: others })
 }
 
 interface Expected {
@@ -163,7 +176,7 @@ function single(reply: Reply, expected: Expected): { readonly bytes: Uint8Array;
     envelope.protocol !== expected.protocol ||
     !equalBytes(envelope.sessionId, expected.sessionId)
   ) {
-    throw new Ended('MALFORMED', [expected.sender], [])
+    throw new Ended('MALFORMED', { culprits: [expected.sender], from: [expected.sender] })
   }
   return { bytes, body: envelope.body }
 }
@@ -192,15 +205,21 @@ async function combine(
     openings: openings.map((e) => e.body),
     answers: answers.map((e) => e.body),
   })
-  const assembled = ASSEMBLED.decode(await o.assemble(command))
-  if (assembled.code !== '') return { sessionId, type: 'failed', code: assembled.code, culprits: assembled.culprits, missing: [] }
+  const assembled = ASSEMBLED.decode(await assembly(o, command))
+  if (assembled.code !== '') throw new Ended(assembled.code, { culprits: assembled.culprits, from: assembled.culprits })
   const items = assembled.outcomes.map((outcome): ItemEnd => {
     if (outcome.type === OUTCOME_TYPES.signed) return { type: 'signed', signature: outcome.signature, recovery: outcome.recovery }
     if (outcome.type === OUTCOME_TYPES.failed) return { type: 'failed', code: outcome.code, culprits: outcome.culprits }
     return { type: 'refused', by: new Map(outcome.refusals.map((r) => [r.by, r.why as Refusal])) }
   })
-  return { sessionId, type: 'done', items }
+  return { sessionId, released: true, type: 'done', items }
 }
 
-/** Whether another try in a new session can help: everything but a set-up that signers refuse for what it says. */
-export const worthRetrying = (code: string): boolean => !(code in VERDICTS) || VERDICTS[code as FaultCode] !== 'refuse'
+/** A worker that is lost or overloaded ends this session like any failure of it; the words are for whoever reads the pool's log. */
+async function assembly(o: SigningSessionOptions, command: Uint8Array): Promise<Uint8Array> {
+  try {
+    return await o.assemble(command)
+  } catch (error) {
+    throw new Ended(error instanceof Error && 'code' in error ? String(error.code) : 'INTERNAL', {})
+  }
+}

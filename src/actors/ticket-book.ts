@@ -17,6 +17,10 @@ export class TicketBook {
     this.#rng = rng
   }
 
+  get size(): number {
+    return this.#outstanding.size
+  }
+
   issue(count: number): readonly Uint8Array[] {
     return Array.from({ length: count }, () => {
       const ticket = this.#rng(TICKET)

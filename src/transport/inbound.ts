@@ -11,29 +11,40 @@ export interface PeerRoutesOptions {
   /** By path, e.g. `/v1/round`. Only POST exists. */
   readonly handlers: Readonly<Record<string, PeerHandler>>
   readonly maxBytes: number
-  /** Requests in hand at most, counted from before their body is read: memory stays under maxConcurrent x maxBytes. */
+  /** Requests in hand at most, counted from before their body is read. */
   readonly maxConcurrent?: number
+  /** Bytes of the bodies of requests in hand at most, counted as announced (`maxBytes` if they are not). */
+  readonly maxHeldBytes?: number
   readonly onError: (error: unknown, path: string) => void
 }
 
+/** Ten of the largest frames: the connections of one coordinator never reach it. */
+const MAX_HELD_BYTES = 256 * 2 ** 20
+
 /**
  * The routes between peers. Answers: 200 msgpack; 403 no client certificate; 404 unknown path; 413 body over `maxBytes`;
- * 415 not msgpack; 500 the handler threw; 503 `maxConcurrent` reached. All but 200 have an empty body.
+ * 415 not msgpack; 500 the handler threw; 503 `maxConcurrent` or `maxHeldBytes` reached. All but 200 have an empty body.
  */
-export function peerRoutes({ handlers, maxBytes, maxConcurrent = 256, onError }: PeerRoutesOptions): Hono {
+export function peerRoutes(options: PeerRoutesOptions): Hono {
+  const { handlers, maxBytes, maxConcurrent = 256, maxHeldBytes = MAX_HELD_BYTES, onError } = options
   const app = new Hono()
   app.notFound((c) => c.body(null, 404))
   app.onError((error, c) => c.body(null, error instanceof HTTPException ? error.status : 500))
 
   let inHand = 0
+  let held = 0
   for (const [path, handler] of Object.entries(handlers)) {
     app.post(path, async (c) => {
       // The server already refuses such a connection; if it were ever set up otherwise, nobody gets in as nobody.
       const fingerprint = peerFingerprint(c)
       if (fingerprint === null) return c.body(null, 403)
       if (c.req.header('content-type') !== MSGPACK) return c.body(null, 415)
-      if (inHand >= maxConcurrent) return c.body(null, 503)
+      const declared = Number(c.req.header('content-length') ?? maxBytes)
+      // Whatever is larger is refused below without being read.
+      const announced = declared <= maxBytes ? declared : 0
+      if (inHand >= maxConcurrent || held + announced > maxHeldBytes) return c.body(null, 503)
       inHand += 1
+      held += announced
       try {
         const body = await boundedBody(c, maxBytes)
         try {
@@ -45,6 +56,7 @@ export function peerRoutes({ handlers, maxBytes, maxConcurrent = 256, onError }:
         }
       } finally {
         inHand -= 1
+        held -= announced
       }
     })
   }

@@ -8,7 +8,17 @@ import { decodeEnvelope } from '../../src/protocol/channel/envelope.ts'
 import { sessionId as sessionIdOf } from '../../src/protocol/channel/setup.ts'
 import { equalBytes } from '../../src/protocol/engine/bytes.ts'
 import type { SetupFields } from '../../src/protocol/frames/setup-frame.ts'
-import { OPEN_KEYGEN, OPEN_SIGNING, REPLY, ROUND, ROUTES, type Reply, type Route, STATUS, STATUS_REQUEST } from '../../src/protocol/frames/signer-frames.ts'
+import {
+  OPEN_KEYGEN,
+  OPEN_SIGNING,
+  REPLY,
+  type Reply,
+  ROUND,
+  ROUTES,
+  type Route,
+  STATUS,
+  STATUS_REQUEST,
+} from '../../src/protocol/frames/signer-frames.ts'
 import { CERTIFICATE } from '../../src/protocol/keygen/certificate.ts'
 import type { PublicPackage } from '../../src/protocol/keygen/key-record.ts'
 import { requestHash } from '../../src/protocol/request/authorize.ts'
@@ -24,7 +34,12 @@ export type TestSet = Awaited<ReturnType<typeof inProcessSet>>
 export interface Item {
   readonly instance: Uint8Array
   readonly requestId: string
-  readonly request: { readonly document: Uint8Array; readonly credentialId: string; readonly alg: string; readonly signature: Uint8Array }
+  readonly request: {
+    readonly document: Uint8Array
+    readonly credentialId: string
+    readonly alg: string
+    readonly signature: Uint8Array
+  }
 }
 
 const NO_TWEAK = new Uint8Array(32)
@@ -38,7 +53,8 @@ export function maliciousCoordinator(set: TestSet) {
     if (found === undefined) throw new Error('no such signer or route')
     return found
   }
-  const send = async (id: number, route: Route, frame: Uint8Array): Promise<Uint8Array> => await handler(id, route)(Uint8Array.from(frame))
+  const send = async (id: number, route: Route, frame: Uint8Array): Promise<Uint8Array> =>
+    await handler(id, route)(Uint8Array.from(frame))
   const ask = async (id: number, route: Route, frame: Uint8Array): Promise<Reply> => REPLY.decode(await send(id, route, frame))
 
   const packageOf = (keyId: string): PublicPackage => {
@@ -120,7 +136,13 @@ export function maliciousCoordinator(set: TestSet) {
   }
 
   /** Puts the answers of a run together, as an honest assembler would: a signature or the reason why there is none. */
-  const combine = (scheme: Scheme, setup: SetupFields, items: readonly Item[], run: { sessionId: Uint8Array; first: readonly Reply[]; second: readonly Reply[] }, hm?: HmSupplies) => {
+  const combine = (
+    scheme: Scheme,
+    setup: SetupFields,
+    items: readonly Item[],
+    run: { sessionId: Uint8Array; first: readonly Reply[]; second: readonly Reply[] },
+    hm?: HmSupplies,
+  ) => {
     const body = (reply: Reply) => decodeEnvelope(reply.envelopes[0] ?? new Uint8Array(0))?.body ?? new Uint8Array(0)
     return ASSEMBLED.decode(
       assembler.call(
@@ -154,8 +176,29 @@ export function maliciousCoordinator(set: TestSet) {
     const document = parseDocument(request.document)
     if (document.type !== 'keygen.v1') throw new Error('no key generation')
     const { scheme, threshold, requestId } = document
-    return { scheme, threshold, requestId, frame: (setup: SetupFields) => OPEN_KEYGEN.encode({ setup, requestId, request: framed(request) }), changes }
+    return {
+      scheme,
+      threshold,
+      requestId,
+      frame: (setup: SetupFields) => OPEN_KEYGEN.encode({ setup, requestId, request: framed(request) }),
+      changes,
+    }
   }
 
-  return { send, ask, itemOf, framed, setupOf, openFrame, roundFrame, signingSessionId, supplies, run, combine, packageOf, generate, equalBytes }
+  return {
+    send,
+    ask,
+    itemOf,
+    framed,
+    setupOf,
+    openFrame,
+    roundFrame,
+    signingSessionId,
+    supplies,
+    run,
+    combine,
+    packageOf,
+    generate,
+    equalBytes,
+  }
 }

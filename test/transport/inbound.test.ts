@@ -90,3 +90,26 @@ it('bounds the requests in hand and says 503 beyond, at once', async () => {
   expect((await Promise.all(admitted)).map(text)).toEqual(['a', 'b', 'c'])
   expect(text(await peer.post('/wait', bytes('d'), IN_TIME))).toBe('d')
 })
+
+it('bounds the bytes of bodies in hand, counted as announced, and gives them back', async () => {
+  const gate = Promise.withResolvers<void>()
+  let waiting = 0
+  const wait = async (body: Uint8Array) => {
+    waiting++
+    await gate.promise
+    return body.subarray(0, 1)
+  }
+  await using server = await startSigner({ handlers: { '/wait': wait }, maxBytes: 1000, maxHeldBytes: 1500 })
+  await using peer = call(server.url)
+  const large = peer.post('/wait', new Uint8Array(1000), IN_TIME)
+  await expect.poll(() => waiting).toBe(1)
+  expect(await failure(peer.post('/wait', new Uint8Array(501), IN_TIME))).toMatchObject({ status: 503 })
+  const small = peer.post('/wait', new Uint8Array(500), IN_TIME)
+  await expect.poll(() => waiting).toBe(2)
+  gate.resolve()
+  await Promise.all([large, small])
+  // Too large is refused as such, and counts for nothing.
+  for (let i = 0; i < 3; i++)
+    expect(await failure(peer.post('/wait', new Uint8Array(1001), IN_TIME))).toMatchObject({ status: 413 })
+  expect(await peer.post('/wait', new Uint8Array(1000), IN_TIME)).toHaveLength(1)
+})

@@ -20,7 +20,7 @@ async function readBody(c: Context<HttpEnv>, maxBytes: number): Promise<Uint8Arr
   }
   const declared = Number(c.req.header('content-length') ?? maxBytes)
   // Anything that is no number, or too large, is the reader's to refuse; it reads nothing then.
-  if (declared <= maxBytes) c.var.ticket.reserve(declared)
+  if (declared <= maxBytes) c.var.ticket?.reserve(declared)
   try {
     return await boundedBody(c, maxBytes)
   } catch (error) {

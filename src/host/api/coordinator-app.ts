@@ -59,6 +59,7 @@ export function createCoordinatorApp(options: CoordinatorAppOptions): OpenAPIHon
     const client = clientOf(peerFingerprint(c))
     if (client === null) throw new ApiProblem('authentication_failed', 'no certificate of a configured client')
     c.set('caller', client.name)
+    c.var.ticket?.belongsTo(client.name)
     return client
   })
 

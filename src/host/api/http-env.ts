@@ -8,7 +8,8 @@ export interface HttpEnv {
   Variables: {
     /** Names this HTTP exchange in the log and in `X-Request-Id`; a random UUID. */
     exchangeId: string
-    ticket: Ticket
+    /** Of calls under /api; the others are not counted. */
+    ticket: Ticket | undefined
     /** Logs what the answer does not say. */
     report: (problem: ApiProblem) => void
     /** For the access log: a configured client's or principal's name. */

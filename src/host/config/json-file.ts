@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { type Json, parseStrictJson } from '../../protocol/request/strict-json.ts'
 
-/** Longest configuration file. */
+/** Longest configuration file, in bytes and in values: thousands of clients, credentials and principals. */
 export const MAX_JSON = 1 << 20
 
 /**
@@ -15,7 +15,7 @@ export const readJsonFile = <T>(path: string, schema: z.ZodType<T>): T => parseJ
 export function parseJson<T>(bytes: Uint8Array, schema: z.ZodType<T>, name: string): T {
   let value: unknown
   try {
-    value = plain(parseStrictJson(bytes, MAX_JSON))
+    value = plain(parseStrictJson(bytes, MAX_JSON, MAX_JSON))
   } catch (error) {
     throw new Error(`${name}: ${(error as { detail?: string }).detail ?? 'not JSON'}`)
   }

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { MailboxFull } from '../../actors/mailbox.ts'
-import { type Signed, SigningFailed, type SigningFailure, type SigningScheduler } from '../../actors/signing-scheduler.ts'
+import { type Signed, SigningFailed } from '../../actors/signing-job.ts'
+import type { SigningScheduler } from '../../actors/signing-scheduler.ts'
 import type { SessionItem } from '../../actors/signing-session.ts'
 import { equalBytes, toHex } from '../../protocol/engine/bytes.ts'
 import { CLOCK_SKEW_MS, requestHash } from '../../protocol/request/authorize.ts'
@@ -65,7 +66,8 @@ export class SigningService {
     const arrived = performance.now()
     const hash = requestHash(request.document)
     const owner = request.authorizations[0]?.credentialId ?? ''
-    const stored = this.#o.store.signatureByRequestHash(hash) ?? this.#o.store.signatureByRequest(owner, document.requestId)
+    // By credential, never by the document alone: other clients' outcomes are not for whoever knows their bytes.
+    const stored = this.#o.store.signatureByRequest(owner, document.requestId)
     if (stored !== undefined) return this.#outcome(stored, hash)
     const name = JSON.stringify([owner, document.requestId])
     const running = this.#inFlight.get(name)
@@ -244,31 +246,35 @@ function toApiProblem(error: unknown, names: SignerNames): ApiProblem {
   if (error instanceof MailboxFull)
     return new ApiProblem('overloaded', 'the signing queue is full', { retryAfterMs: 250, outcome: 'none' })
   if (!(error instanceof SigningFailed)) throw error
-  return failureProblem(error.failure, names)
+  return failureProblem(error, names)
 }
 
-function failureProblem(failure: SigningFailure, names: SignerNames): ApiProblem {
+function failureProblem({ failure, released }: SigningFailed, names: SignerNames): ApiProblem {
+  const outcome = released ? 'unknown' : 'none'
   switch (failure.type) {
     case 'quorum':
       return new ApiProblem('quorum_unavailable', 'too few signers are reachable', {
         missing: names.of(failure.missing),
         retryAfterMs: 1000,
-        outcome: failure.released ? 'unknown' : 'none',
+        outcome,
       })
     case 'engine':
       return new ApiProblem('engine_unavailable', 'no engine of this set signs for the key')
-    case 'refused':
-      return new ApiProblem(
-        isProblemCode(failure.refusal) ? failure.refusal : 'policy_denied',
-        'the signers refused the request',
-        { outcome: 'none' },
-      )
+    case 'refused': {
+      const code = isProblemCode(failure.refusal) ? failure.refusal : 'policy_denied'
+      return new ApiProblem(code, 'the signers refused the request', { outcome })
+    }
     case 'timeout':
       return new ApiProblem('signing_timeout', 'the signers did not finish in time', {
+        outcome,
         ...(failure.missing.length > 0 && { missing: names.of(failure.missing) }),
       })
     case 'abort':
+      if (failure.code === 'OVERLOADED') {
+        return new ApiProblem('overloaded', 'the signers have too many sessions open', { retryAfterMs: 250, outcome })
+      }
       return new ApiProblem('protocol_abort', `the protocol ended with ${failure.code}`, {
+        outcome,
         ...(failure.culprits.length > 0 && { culprits: names.of(failure.culprits) }),
       })
   }

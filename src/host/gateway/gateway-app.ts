@@ -78,6 +78,7 @@ export function createGatewayApp(options: GatewayAppOptions): OpenAPIHono<HttpEn
   const mount = createMount<Principal>(app, ['bearer', 'mutualTLS'], async (c, scopes) => {
     const principal = await authenticate(c)
     c.set('caller', principal.name)
+    c.var.ticket?.belongsTo(principal.id)
     rateLimit(principal.id, 1)
     requireScopes(principal, scopes)
     return principal
@@ -132,7 +133,7 @@ export function createGatewayApp(options: GatewayAppOptions): OpenAPIHono<HttpEn
       problems: ['authorization_invalid', 'rate_limited'],
     },
     (c, { query }, principal) => {
-      const page = keys.list(principal.tenant, { ...query, limit: query.limit ?? DEFAULT_PAGE })
+      const page = keys.list(principal.tenantId, { ...query, limit: query.limit ?? DEFAULT_PAGE })
       return c.json({ keys: page.keys.map(renderKey), next_cursor: page.nextCursor })
     },
   )
@@ -148,7 +149,7 @@ export function createGatewayApp(options: GatewayAppOptions): OpenAPIHono<HttpEn
       answers: { 200: { description: 'The key', schema: Key } },
       problems: ['authorization_invalid', 'key_not_found', 'rate_limited'],
     },
-    (c, { params }, principal) => c.json(renderKey(keys.get(principal.tenant, params.id).view)),
+    (c, { params }, principal) => c.json(renderKey(keys.get(principal.tenantId, params.id).view)),
   )
 
   mount.guarded(

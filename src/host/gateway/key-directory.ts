@@ -123,13 +123,13 @@ export function createKeyDirectory(options: {
   }
 
   return {
-    adopt: (tenant, { row, requestHash }, bytes) => {
+    adopt: (tenant, { row, ownedRequestHash }, bytes) => {
       const asked = parseDocument(row.document) as KeygenDocument
       const certificate = verified(bytes)
       const key = certificate?.key
       if (
         key === undefined ||
-        !equalBytes(key.requestHash, requestHash) ||
+        !equalBytes(key.requestHash, ownedRequestHash) ||
         key.scheme !== asked.scheme ||
         key.threshold !== asked.threshold ||
         key.parties.length !== asked.parties

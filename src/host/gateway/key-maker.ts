@@ -39,7 +39,7 @@ export function createKeyMaker(options: {
       const { json } = await coordinator.post('/api/v1/keys', booked.body, TIMEOUT_MS)
       const answer = Answer.safeParse(json)
       if (!answer.success) throw new ApiProblem('protocol_abort', 'the key came back without a certificate')
-      const { view } = keys.adopt(principal.tenant, booked, fromHex(answer.data.certificate.slice(2)))
+      const { view } = keys.adopt(principal.tenantId, booked, fromHex(answer.data.certificate.slice(2)))
       return { key: view, requestId }
     } catch (error) {
       throw toProblem(error).withRequest(requestId)

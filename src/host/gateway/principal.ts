@@ -16,8 +16,13 @@ export interface Principal {
   /** Unique over tenants and ways to authenticate; request ids are counted per `id`. */
   readonly id: string
   readonly name: string
-  /** Whose keys it uses and makes. */
+  /** Its tenant, as the signers' logs show it. */
   readonly tenant: string
+  /**
+   * Whose keys it uses and makes. Says also how the tenant was named: a user without tenant is one of its own, and calling oneself like
+   * a company opens none of its keys.
+   */
+  readonly tenantId: string
   readonly scopes: ReadonlySet<string>
 }
 
@@ -42,10 +47,18 @@ const refuse = (detail: string, cause?: unknown): never => {
 const TOKEN_REFUSED = 'the bearer token is not valid here'
 
 function principalOfClaims({ sub, scope, ...claims }: JWTPayload): Principal {
-  const tenant = claims['tenant'] ?? sub
+  const own = claims['tenant'] === undefined
+  const tenant = own ? sub : claims['tenant']
   if (typeof sub !== 'string' || !isName(sub) || typeof tenant !== 'string' || !isName(tenant)) return refuse(TOKEN_REFUSED)
   if (scope !== undefined && typeof scope !== 'string') return refuse(TOKEN_REFUSED)
-  return { id: idOf('jwt', tenant, sub), name: sub, tenant, scopes: new Set((scope ?? '').split(' ').filter(Boolean)) }
+  const tenantId = idOf(own ? 'user' : 'tenant', tenant)
+  return {
+    id: idOf('jwt', tenantId, sub),
+    name: sub,
+    tenant,
+    tenantId,
+    scopes: new Set((scope ?? '').split(' ').filter(Boolean)),
+  }
 }
 
 type Jwt = NonNullable<GatewayConfig['jwt']>
@@ -96,7 +109,7 @@ export function createAuthenticator(options: {
   const byFingerprint = new Map(
     options.principals.map(({ name, fingerprint, scopes }): [string, Principal] => [
       fingerprint,
-      { id: idOf('cert', name), name, tenant: name, scopes: new Set(scopes) },
+      { id: idOf('cert', name), name, tenant: name, tenantId: idOf('cert', name), scopes: new Set(scopes) },
     ]),
   )
   const challenge = jwt && `Bearer realm="quorate"`

@@ -2,7 +2,7 @@ import { utf8ToBytes } from '@noble/hashes/utils.js'
 import { equalBytes, toHex } from '../../protocol/engine/bytes.ts'
 import { TAGS } from '../../protocol/engine/tags.ts'
 import { TH } from '../../protocol/engine/transcript.ts'
-import { authorizationMessage, requestHash } from '../../protocol/request/authorize.ts'
+import { authorizationMessage, ownedRequestHash, requestHash } from '../../protocol/request/authorize.ts'
 import { type Document, encodeDocument, type KeygenDocument, type SignDocument } from '../../protocol/request/document.ts'
 import { ApiProblem } from '../api/problem.ts'
 import { signatureIdOf } from '../api/signature-id.ts'
@@ -27,8 +27,8 @@ export interface BookedRequest {
   /** As the user named it, or as we did for the user. */
   readonly requestId: string
   readonly row: GatewayRequest
-  /** Of the document, 32 bytes. */
-  readonly requestHash: Uint8Array
+  /** Of the document and our credential, 32 bytes: what the certificate of a key made for it names. */
+  readonly ownedRequestHash: Uint8Array
   /** The coordinator form of the call, JSON. */
   readonly body: string
 }
@@ -68,7 +68,7 @@ export function createRequestBook(options: RequestBookOptions): RequestBook {
   const booked = (requestId: string, row: GatewayRequest): BookedRequest => ({
     requestId,
     row,
-    requestHash: requestHash(row.document),
+    ownedRequestHash: ownedRequestHash(requestHash(row.document), signer.id),
     body: JSON.stringify({
       request: Buffer.from(row.document).toString('base64url'),
       authorizations: [

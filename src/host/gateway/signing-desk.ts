@@ -109,7 +109,7 @@ export function createSigningDesk(options: {
     if (wish.payload.kind === 'digest' && !principal.scopes.has('digest')) {
       throw new ApiProblem('raw_digest_forbidden', 'signing a bare digest needs the scope digest')
     }
-    const key = keys.get(principal.tenant, wish.keyId)
+    const key = keys.get(principal.tenantId, wish.keyId)
     const { path, payload } = wish
     const booked = await book.book(principal, wish.requestId, {
       type: 'sign.v1',
@@ -190,7 +190,7 @@ export function createSigningDesk(options: {
       const row = book.bySignature(principal, signatureId)
       if (row === undefined) throw new ApiProblem('not_found', 'no signature of yours has this id')
       const document = parseDocument(row.document) as SignDocument
-      const key = keys.get(principal.tenant, formatKeyId(document.keyId))
+      const key = keys.get(principal.tenantId, formatKeyId(document.keyId))
       const wait = Math.min(waitMs, MAX_WAIT_MS)
       const { json } = await coordinator.get(`/api/v1/signatures/${signatureId}?wait_ms=${wait}`, wait + MARGIN_MS)
       return judge(row, key, json)

@@ -1,24 +1,15 @@
 import { randomFillSync } from 'node:crypto'
 import type { Logger } from 'pino'
-import { PrssKeeper } from '../../actors/prss-keeper.ts'
 import type { SignerLink } from '../../actors/round.ts'
-import { SignerMonitor, type SignerState } from '../../actors/signer-monitor.ts'
-import { SigningScheduler } from '../../actors/signing-scheduler.ts'
-import { TicketStock } from '../../actors/ticket-stock.ts'
 import { WorkerPool } from '../../actors/worker-pool.ts'
-import { toHex } from '../../protocol/engine/bytes.ts'
-import { ROUTES } from '../../protocol/frames/signer-frames.ts'
+import { MAX_REPLY, ROUTES } from '../../protocol/frames/signer-frames.ts'
 import { createPeerClient } from '../../transport/peer-client.ts'
 import { serveTls } from '../../transport/tls-server.ts'
 import { createCoordinatorApp } from '../api/coordinator-app.ts'
 import { clockWatch } from '../clock-watch.ts'
 import type { CoordinatorConfig } from '../config/config.ts'
+import { createCoordinator } from '../coordinator/coordinator.ts'
 import { type CoordinatorMetrics, coordinatorMetrics } from '../coordinator/coordinator-metrics.ts'
-import { coordinatorService } from '../coordinator/coordinator-service.ts'
-import { KeyDirectory } from '../coordinator/directory.ts'
-import { KeyService } from '../coordinator/key-service.ts'
-import { signerNames } from '../coordinator/signer-names.ts'
-import { SigningService } from '../coordinator/signing-service.ts'
 import { selectCurves } from '../curve/select-curves.ts'
 import { createMetrics } from '../metrics.ts'
 import { openCoordinatorStore } from '../store/coordinator-store.ts'
@@ -27,13 +18,6 @@ import { isFatalStoreError, startPruning } from '../store/housekeeping.ts'
 import { readTls } from '../tls/tls-files.ts'
 import { VERSION } from '../version.ts'
 
-const HEARTBEAT_MS = 250
-/** A signer that takes longer than this for a heartbeat counts as down: half a second after it fell silent, on average. */
-const HEARTBEAT_TIMEOUT_MS = 750
-/** One exchange of a session; a silent signer costs a request this much before it goes on without it. */
-const EXCHANGE_TIMEOUT_MS = 2_000
-/** Key generation on all n signers with the portable curve code takes seconds. */
-const KEYGEN_EXCHANGE_TIMEOUT_MS = 20_000
 const SIGNER_CONNECTIONS = 8
 
 /** Starts a coordinator: schedules, relays, combines, verifies; holds no secret and has no authority. */
@@ -44,9 +28,6 @@ export async function startCoordinator(config: CoordinatorConfig, log: Logger): 
   const store = openCoordinatorStore(config.storeFile)
   const commits = groupCommit(store.database)
   const metrics = createMetrics({ role: 'coordinator', name: config.name })
-  const names = signerNames(config.signers)
-  const roster = config.roster.roster
-  const parties = roster.members.map((m) => m.id)
 
   const peers = config.signers.map((signer) => ({
     signer,
@@ -56,6 +37,7 @@ export async function startCoordinator(config: CoordinatorConfig, log: Logger): 
       tls,
       pin: signer.tlsFingerprint,
       connections: SIGNER_CONNECTIONS,
+      maxResponseBytes: MAX_REPLY,
     }),
   }))
   const links = new Map<number, SignerLink>(
@@ -74,125 +56,23 @@ export async function startCoordinator(config: CoordinatorConfig, log: Logger): 
       process.exit(1)
     },
   })
-  let turn = 0
-  const stock = new TicketStock()
-  let onChange = (_: SignerState): void => {}
-  const monitor = new SignerMonitor({
-    links: [...links.values()],
-    rosterHash: roster.hash,
-    stock,
-    now: Date.now,
-    intervalMs: HEARTBEAT_MS,
-    timeoutMs: HEARTBEAT_TIMEOUT_MS,
-    onChange: (state) => onChange(state),
-  })
-  const prss = new PrssKeeper({
-    links,
-    monitor,
-    stock,
-    rosterHash: roster.hash,
-    rng,
-    now: Date.now,
-    timeoutMs: EXCHANGE_TIMEOUT_MS,
-    onEstablished: (threshold, signers, ms) => log.info({ threshold, signers, ms }, 'PRSS generation established'),
-    onFailed: (threshold, signers, why) => log.warn({ threshold, signers, why }, 'PRSS generation failed'),
-  })
   let counted: CoordinatorMetrics | undefined
-  const scheduler = new SigningScheduler({
+  const { service, monitor, scheduler, names } = createCoordinator({
+    config,
     links,
-    monitor,
-    prss,
-    parties,
-    rosterHash: roster.hash,
-    rng,
-    now: Date.now,
-    hm: config.ecdsaEngines.includes('hm'),
-    exchangeTimeoutMs: EXCHANGE_TIMEOUT_MS,
-    capacity: config.maxQueue,
-    maxBatch: config.maxBatch,
-    maxInFlight: config.batchesInFlight,
-    assemble: async (command) => await pool.call(turn++ % pool.count, command),
-    onSession: (report) => {
-      counted?.session(report)
-      const { engine, scheme, signers, requests, ms, end } = report
-      const session = toHex(end.sessionId.subarray(0, 8))
-      const line = {
-        session,
-        engine,
-        scheme,
-        signers,
-        items: requests.length,
-        requests: requests.slice(0, 8),
-        ms: Math.round(ms * 100) / 100,
-      }
-      if (end.type === 'done') log.info(line, 'signing session')
-      else
-        log.warn(
-          { ...line, code: end.code, culprits: names.of(end.culprits), missing: names.of(end.missing) },
-          'signing session failed',
-        )
-    },
-  })
-  counted = coordinatorMetrics(metrics, { load: () => scheduler.load(), monitor, names, pool })
-  const directory = new KeyDirectory(store, roster, curves)
-  const keys = new KeyService({
-    links,
-    monitor,
-    directory,
     store,
-    roster: config.roster,
-    names,
+    commits,
     curves,
     rng,
     now: Date.now,
-    timeoutMs: KEYGEN_EXCHANGE_TIMEOUT_MS,
+    assemble: async (command) => await pool.call(pool.leastBusy(), command),
+    onSession: (report) => counted?.session(report),
     log,
   })
-  const signing = new SigningService({
-    scheduler,
-    directory,
-    store,
-    commits,
-    names,
-    now: Date.now,
-    timeoutMs: config.signTimeoutMs,
-    log,
-  })
-
-  const before = new Map<number, boolean>()
-  let rebuilt = store.hasKeys()
-  onChange = (state) => {
-    if (before.get(state.id) !== state.up) {
-      log.info(
-        { signer: names.of([state.id])[0], up: state.up, version: state.status?.version },
-        state.up ? 'signer up' : 'signer down',
-      )
-    }
-    before.set(state.id, state.up)
-    if (!state.up) return
-    const hmSet = monitor.up().slice(0, 2 * config.defaultThreshold - 1)
-    if (
-      scheduler.engineFor('ecdsa-secp256k1', config.defaultThreshold) === 'hm' &&
-      hmSet.length === 2 * config.defaultThreshold - 1
-    ) {
-      void prss.ensure(config.defaultThreshold, hmSet)
-    }
-    void keys.settle(state.status?.pending ?? [])
-    if (!rebuilt) {
-      rebuilt = true
-      keys.rebuild(links.get(state.id) as SignerLink).then(
-        (found) => found > 0 && log.info({ found, from: names.of([state.id])[0] }, 'key directory rebuilt'),
-        (err) => {
-          rebuilt = false
-          log.warn({ err }, 'rebuilding the key directory failed; trying again')
-        },
-      )
-    }
-  }
+  counted = coordinatorMetrics(metrics, { load: () => scheduler.load(), monitor, names, pool })
   await monitor.start()
 
   const clock = clockWatch((ms) => log.error({ ms }, 'the clock stepped back: not ready'))
-  const service = coordinatorService({ config, keys, signing, scheduler, monitor, store })
   const clients = new Map(config.clients.map((c) => [c.fingerprint, c]))
   const app = createCoordinatorApp({
     service: { ...service, ready: () => clock.steady() && service.ready() },

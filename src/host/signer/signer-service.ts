@@ -22,6 +22,7 @@ import {
 } from '../../protocol/frames/signer-frames.ts'
 import { CERTIFICATE, verifyCertificate } from '../../protocol/keygen/certificate.ts'
 import { PUBLIC_PACKAGE } from '../../protocol/keygen/key-record.ts'
+import { requestHash } from '../../protocol/request/authorize.ts'
 import type { Scheme } from '../../protocol/request/document.ts'
 import type { SignerConfig } from '../config/config.ts'
 import type { SignerStore, StoredSignerKey } from '../store/signer-store.ts'
@@ -66,8 +67,15 @@ const MAX_LOGGED = 8
  * durable before the worker's bytes leave. Holds no secret.
  */
 export function signerHandlers(o: SignerServiceOptions): Readonly<Record<string, Handler>> {
+  let lastNamed = new Uint8Array(0)
+  // Page by page, round and round: keys that can never be finished (a signer died before it stored its share) must not hide others.
+  const nextPending = (): readonly Uint8Array[] => {
+    const page = o.store.pendingKeys(MAX_PENDING, lastNamed).map((k) => k.keyId)
+    lastNamed = page.length < MAX_PENDING ? new Uint8Array(0) : Uint8Array.from(page.at(-1) as Uint8Array)
+    return page
+  }
   return {
-    [ROUTES.status]: (body) => status(o, body),
+    [ROUTES.status]: (body) => status(o, body, nextPending),
     [ROUTES.openSigning]: (body) => guarded(o, () => openSigning(o, body)),
     [ROUTES.openKeygen]: (body) => guarded(o, () => openKeygen(o, body)),
     [ROUTES.openPrss]: (body) => guarded(o, async () => release(o, await o.crypto.ask('openPrss', { frame: body }), body)),
@@ -107,19 +115,12 @@ async function openSigning(o: SignerServiceOptions, body: Uint8Array): Promise<R
   )
   const ids = new Map(frame.items.map((i) => [toHex(i.instance.subarray(0, 32)), i.instance.slice(0, 32)]))
   const rows = [...ids.values()].flatMap((id) => (id.length === 32 ? (o.store.getKey(id) ?? []) : []))
-  const answer = await o.crypto.ask('openSigning', {
-    frame: body,
-    known,
-    keys: rows.map((r) => ({
-      keyId: r.keyId,
-      active: r.state === 'active' ? 1 : 0,
-      credentialId: r.credentialId,
-      tenant: r.tenant,
-      publicPackage: r.publicPackage,
-      sealedShare: r.sealedShare,
-    })),
-  })
-  o.metrics.judged(frame.items.length, answer.refusals)
+  const keys = rows.flatMap(({ state, keyId, credentialId, tenant, publicPackage, sealedShare }) =>
+    state === 'active' ? [{ keyId, credentialId, tenant, publicPackage, sealedShare }] : [],
+  )
+  const answer = await o.crypto.ask('openSigning', { frame: body, known, keys })
+  // A session that was refused as a whole judged nothing.
+  if (answer.reply.type === REPLY_TYPES.sent) o.metrics.judged(frame.items.length, answer.refusals)
   o.log.info(
     {
       session: sessionOf(answer.reply),
@@ -140,7 +141,10 @@ async function openKeygen(o: SignerServiceOptions, body: Uint8Array): Promise<Re
   const tenant = o.config.credentials.find((c) => c.id === credentialId)?.tenant
   const existing = tenant === undefined ? undefined : o.store.keyByRequest({ credentialId, tenant, requestId: frame.requestId })
   // One request makes one key, ever: the coordinator finishes the key that is there (decisions.md 3).
-  if (existing !== undefined) return refusal('KEY_EXISTS', existing.keyId)
+  if (existing !== undefined) {
+    const same = equalBytes(existing.requestHash, requestHash(frame.request.document))
+    return same ? refusal('KEY_EXISTS', existing.keyId) : refusal('request_replayed')
+  }
   const answer = await o.crypto.ask('openKeygen', { frame: body })
   o.log.info({ session: sessionOf(answer.reply), request: frame.requestId }, 'key generation session')
   return release(o, answer, body)
@@ -172,7 +176,11 @@ async function release(o: SignerServiceOptions, answer: Answer, frame: Uint8Arra
     }
   }
   if (activate !== null) {
-    o.store.activate(activate.keyId, activate.certificate)
+    // Storing the share failed and the coordinator went on all the same: no certificate leaves for a key that this signer has not.
+    if (o.store.activate(activate.keyId, activate.certificate) === 'unknown') {
+      o.log.error({ key: toHex(activate.keyId) }, 'a key without a stored share is not certified')
+      return failure('STOPPED')
+    }
     o.log.info({ key: toHex(activate.keyId) }, 'key active')
   }
   return reply
@@ -183,7 +191,7 @@ async function end(o: SignerServiceOptions, frame: Uint8Array): Promise<void> {
   if (round !== null) await o.crypto.ask('abort', { frame: ABORT.encode({ sessionId: round.sessionId }) })
 }
 
-async function status(o: SignerServiceOptions, body: Uint8Array): Promise<Uint8Array> {
+async function status(o: SignerServiceOptions, body: Uint8Array, nextPending: () => readonly Uint8Array[]): Promise<Uint8Array> {
   const { tickets } = STATUS_REQUEST.decode(body)
   const answer = await o.crypto.ask('status', { tickets })
   o.metrics.sessions(answer.sessions)
@@ -196,7 +204,7 @@ async function status(o: SignerServiceOptions, body: Uint8Array): Promise<Uint8A
     ready: o.ready() ? 1 : 0,
     generations: answer.generations,
     tickets: answer.tickets,
-    pending: o.store.pendingKeys(MAX_PENDING).map((k) => k.keyId),
+    pending: nextPending(),
   })
 }
 
@@ -216,6 +224,7 @@ async function certificate(o: SignerServiceOptions, body: Uint8Array): Promise<U
     certificate: key?.certificate ?? NOTHING.result,
     credentialId: key?.credentialId ?? '',
     requestId: key?.requestId ?? '',
+    requestHash: key?.requestHash ?? NOTHING.result,
     label: key?.label ?? null,
     createdAt: key?.createdAt ?? 0,
   })

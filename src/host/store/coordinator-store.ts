@@ -79,7 +79,6 @@ export interface CoordinatorStore {
   /** Stores finished signatures before they are answered (decisions.md 10), in one transaction. */
   putSignatures(rows: readonly StoredSignature[]): Stored<StoredSignature>[]
   getSignature(id: string): StoredSignature | undefined
-  signatureByRequestHash(requestHash: Uint8Array): StoredSignature | undefined
   signatureByRequest(credentialId: string, requestId: string): StoredSignature | undefined
   /** Forgets signatures 24 hours after their requests expired. @returns how many; call again while it is `limit` */
   prune(now: number, limit?: number): number
@@ -211,7 +210,6 @@ export function openCoordinatorStore(path: string): CoordinatorStore {
 
     putSignatures: (rows) => database.transaction(() => rows.map(putSignature)),
     getSignature: (id) => signatureById.get({ id }),
-    signatureByRequestHash: (requestHash) => signatureByHash.get({ requestHash }),
     signatureByRequest: (credentialId, requestId) => signatureByRequest.get({ credentialId, requestId }),
     prune: (now, limit) => expire(now, limit).rows,
   }

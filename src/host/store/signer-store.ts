@@ -54,8 +54,8 @@ export interface SignerStore {
   activate(keyId: Uint8Array, certificate: Uint8Array): 'activated' | 'already' | 'unknown'
   getKey(keyId: Uint8Array): StoredSignerKey | undefined
   keyByRequest(request: RequestKey): StoredSignerKey | undefined
-  /** Keys that wait for their certificate, in the order of their ids. */
-  pendingKeys(limit: number): StoredSignerKey[]
+  /** Keys that wait for their certificate, in the order of their ids, those above `after` only. */
+  pendingKeys(limit: number, after?: Uint8Array): StoredSignerKey[]
   /** Active keys with ids above `after`, in the order of their ids: for rebuilding a coordinator's directory. */
   activeKeys(after: Uint8Array | null, limit: number): StoredSignerKey[]
 
@@ -141,7 +141,9 @@ export function openSignerStore(path: string): SignerStore {
   )
   const keyById = database.statement<StoredSignerKey>(`${KEY} WHERE key_id = :keyId`)
   const keyByRequest = database.statement<StoredSignerKey>(`${KEY} ${BY_REQUEST}`)
-  const pending = database.statement<StoredSignerKey>(`${KEY} WHERE state = 'pending' ORDER BY key_id LIMIT :limit`)
+  const pending = database.statement<StoredSignerKey>(
+    `${KEY} WHERE state = 'pending' AND key_id > :after ORDER BY key_id LIMIT :limit`,
+  )
   const active = database.statement<StoredSignerKey>(
     `${KEY} WHERE state = 'active' AND key_id > :after ORDER BY key_id LIMIT :limit`,
   )
@@ -184,7 +186,7 @@ export function openSignerStore(path: string): SignerStore {
       }),
     getKey: (keyId) => keyById.get({ keyId }),
     keyByRequest: (request) => keyByRequest.get(requestKey(request)),
-    pendingKeys: (limit) => pending.all({ limit }),
+    pendingKeys: (limit, after = new Uint8Array(0)) => pending.all({ limit, after }),
     activeKeys: (after, limit) => active.all({ after: after ?? new Uint8Array(0), limit }),
 
     lookup: (requests) => requests.map(hashOf),

@@ -35,7 +35,7 @@ export class FullChannel implements Channel {
   readonly #peerEphemerals = new Map<PartyId, Uint8Array>()
   #ownBroadcast: { readonly round: number; readonly accepted: Accepted } | undefined
   #transcript: Uint8Array
-  #evidence = new Map<PartyId, Evidence>()
+  readonly #evidence = new Map<PartyId, Evidence>()
   #exhibits: readonly Uint8Array[] = []
 
   constructor(options: FullChannelOptions) {
@@ -93,7 +93,7 @@ export class FullChannel implements Channel {
     for (const [from, { envelope }] of mail.broadcasts) {
       inbox.set(from, { broadcast: this.#prefixed(round) ? this.#takeEphemeral(from, envelope.body) : envelope.body })
     }
-    const evidence = new Map<PartyId, Evidence>()
+    this.#wipeEvidence()
     const unusable: PartyId[] = []
     for (const [from, { envelope }] of mail.directs) {
       const key = this.#receiveKey(from, round)
@@ -103,17 +103,15 @@ export class FullChannel implements Channel {
         unusable.push(from)
         continue
       }
-      evidence.set(from, { envelope: encodeEnvelope(envelope), key })
+      this.#evidence.set(from, { envelope: encodeEnvelope(envelope), key })
       // An empty message is valid in no protocol: a body that does not open becomes the sender's malformed message.
       const direct = openBody(key, headerBytes(envelope, envelope.body.length), envelope.body) ?? new Uint8Array(0)
       inbox.set(from, { ...inbox.get(from), direct })
     }
     if (unusable.length > 0) {
-      for (const e of evidence.values()) wipe(e.key)
+      for (const { direct } of inbox.values()) wipe(direct)
       return { inbox: new Map(), unusable }
     }
-    this.#wipeEvidence()
-    this.#evidence = evidence
     this.#advanceTranscript(round, mail.broadcasts)
     return { inbox, unusable }
   }
@@ -139,7 +137,7 @@ export class FullChannel implements Channel {
 
   #wipeEvidence(): void {
     for (const { key } of this.#evidence.values()) wipe(key)
-    this.#evidence = new Map()
+    this.#evidence.clear()
   }
 
   #prev(round: number): Uint8Array {
@@ -165,7 +163,6 @@ export class FullChannel implements Channel {
   #takeEphemeral(from: PartyId, body: Uint8Array): Uint8Array {
     if (body.length < EPHEMERAL) throw new Fault('MALFORMED', [from], 'no ephemeral key')
     const key = body.slice(0, EPHEMERAL)
-    wipe(this.#agree(this.#ephemeral, key, 'MALFORMED', from))
     this.#peerEphemerals.set(from, key)
     return body.slice(EPHEMERAL)
   }

@@ -46,7 +46,6 @@ function assertPlain(input: Uint8Array): void {
     return width === 1 ? view.getUint8(from) : width === 2 ? view.getUint16(from) : view.getUint32(from)
   }
   const elements = (count: number, depth: number): void => {
-    if (count > input.length - at) fail('more elements than bytes')
     if (depth === MAX_DEPTH) fail('nested too deeply')
     for (let i = 0; i < count; i++) value(depth + 1)
   }

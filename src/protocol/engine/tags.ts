@@ -26,6 +26,7 @@ export const TAGS = {
   // sessions and requests
   instance: tag('inst'),
   request: tag('request-hash'),
+  ownedRequest: tag('owned-request'),
   signatureId: tag('signature-id'),
   // what a gateway asks for its users
   gatewayRequestId: tag('gateway-request-id'),

@@ -1,6 +1,8 @@
 import { bytes, codec, list, message, optional, struct, text, uint } from '../engine/codec.ts'
+import { VERDICTS } from '../engine/fault.ts'
 import { MAX_PARTIES } from '../engine/party.ts'
 import { MAX_BATCH } from '../signing/batch.ts'
+import { REFUSALS } from '../signing/refusal.ts'
 import { setupShape } from './setup-frame.ts'
 
 /**
@@ -69,8 +71,17 @@ export const replyShape = struct({
   /** `done` of a key generation: the certificate. `refused` because the request has a key already: its key id. */
   result: bytes({ max: 64 << 10 }),
 })
-export const REPLY = codec(replyShape, MAX_FRAME)
+/** A complaint with its evidence and the exhibits of a failure are a megabyte each; nothing else comes near. */
+export const MAX_REPLY = 4 << 20
+export const REPLY = codec(replyShape, MAX_REPLY)
 export type Reply = ReturnType<typeof REPLY.decode>
+
+/** What hosts say beside fault codes and refusals; append-only. */
+const HOST_CODES = ['CLOCK', 'KEY_EXISTS', 'REQUEST_REPLAYED']
+const REPLY_CODES: ReadonlySet<string> = new Set(['', ...Object.keys(VERDICTS), ...Object.keys(REFUSALS), ...HOST_CODES])
+
+/** A reply's code if it is one of ours, else `UNKNOWN`: it ends up in logs, metric labels and answers, and is a peer's text. */
+export const knownCode = (code: string): string => (REPLY_CODES.has(code) ? code : 'UNKNOWN')
 
 export const STATUS_REQUEST = message({ tickets: uint(MAX_TICKETS) }, 16)
 
@@ -106,6 +117,8 @@ export const CERTIFICATE_REPLY = message(
     certificate: bytes({ max: 64 << 10 }),
     credentialId: text(80),
     requestId: text(80),
+    /** Of the document; with `credentialId` it gives what the certificate names, so neither has to be believed. */
+    requestHash: bytes({ max: 32 }),
     label: optional(text(64)),
     createdAt: uint(Number.MAX_SAFE_INTEGER),
   },

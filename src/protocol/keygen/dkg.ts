@@ -31,7 +31,7 @@ const FIRST_EPOCH = 1
 
 export interface DkgParams {
   readonly scheme: Scheme
-  /** Of the user's signed keygen request, 32 bytes. */
+  /** Of the user's signed keygen request and its credential (`ownedRequestHash`), 32 bytes. */
   readonly requestHash: Uint8Array
   /** Ed25519 signature (64 bytes) under this signer's roster key: the script gets the signature, never the seed. */
   readonly sign: (message: Uint8Array) => Uint8Array

@@ -24,7 +24,7 @@ export interface PublicPackage {
   /** Ascending. */
   readonly parties: readonly PartyId[]
   readonly rosterHash: Uint8Array
-  /** Hash of the user's signed request for this key, 32 bytes. */
+  /** For which request of which credential the key was made: request/authorize.ts, `ownedRequestHash`, 32 bytes. */
   readonly requestHash: Uint8Array
 }
 

@@ -33,6 +33,15 @@ export interface Authorization {
 /** What stands for a request in instances, ledgers and logs: TH(request, document bytes), 32 bytes. */
 export const requestHash = (bytes: Uint8Array): Uint8Array => TH(TAGS.request, bytes)
 
+/**
+ * TH(owned-request, request_hash, credential id), 32 bytes: what a key generation is about and its certificate names. A document does not
+ * say whose it is. Were only its hash certified, a relay could have another credential's holder sign the same bytes, and bring the
+ * first one a key that all signers stand for and keep for the other.
+ * @param hash {@link requestHash} of the document.
+ */
+export const ownedRequestHash = (hash: Uint8Array, credentialId: string): Uint8Array =>
+  TH(TAGS.ownedRequest, hash, utf8ToBytes(credentialId))
+
 /** What a credential signs: `"quorate/request/v1\n" || document bytes`. */
 export const authorizationMessage = (bytes: Uint8Array): Uint8Array => concat(SIGNED_PREFIX, bytes)
 

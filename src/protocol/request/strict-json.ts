@@ -5,6 +5,8 @@ export type Json = null | boolean | number | string | readonly Json[] | JsonObje
 type JsonObject = ReadonlyMap<string, Json>
 
 const MAX_DEPTH = 8
+/** A batch of 256 requests has about 2,000. Megabytes of `{},` are cheap to send and take seconds to read: everybody would wait. */
+const MAX_VALUES = 16_384
 
 // The Web's decoder exists in browsers, workers and Node; the ES library types alone do not name it.
 declare const TextDecoder: new (
@@ -43,9 +45,9 @@ function integer(token: string): number {
  * JSON (RFC 8259) in which every document means one thing to every reader: UTF-8 without byte order mark, no duplicate
  * member names (compared after unescaping), no lone surrogates, plain safe integers only, at most 8 nested containers.
  * White space and member order are free, since signatures cover the bytes and not the value.
- * @throws RequestError `payload_too_large` above `maxBytes`, otherwise `malformed_request`.
+ * @throws RequestError `payload_too_large` above `maxBytes` or `maxValues`, otherwise `malformed_request`.
  */
-export function parseStrictJson(bytes: Uint8Array, maxBytes: number): Json {
+export function parseStrictJson(bytes: Uint8Array, maxBytes: number, maxValues = MAX_VALUES): Json {
   if (bytes.length > maxBytes) throw new RequestError('payload_too_large', `more than ${maxBytes} bytes`)
   let text: string
   try {
@@ -54,6 +56,7 @@ export function parseStrictJson(bytes: Uint8Array, maxBytes: number): Json {
     return refuse('not UTF-8')
   }
   let at = 0
+  let values = 0
 
   /** The next token, '' at the end of the text. */
   const next = (): string => {
@@ -64,6 +67,8 @@ export function parseStrictJson(bytes: Uint8Array, maxBytes: number): Json {
   }
 
   const value = (token: string, depth: number): Json => {
+    values += 1
+    if (values > maxValues) throw new RequestError('payload_too_large', `more than ${maxValues} values`)
     if (token === '{' || token === '[') {
       // The cap also bounds this recursion (attacks.md D-03).
       if (depth === MAX_DEPTH) return refuse(`nested deeper than ${MAX_DEPTH}`)

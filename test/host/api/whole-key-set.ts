@@ -10,7 +10,7 @@ import { nobleCurves } from '../../../src/protocol/curve/noble-curves.ts'
 import { toHex } from '../../../src/protocol/engine/bytes.ts'
 import { CERTIFICATE, certificateMessage, publicKeyOf } from '../../../src/protocol/keygen/certificate.ts'
 import type { PublicPackage } from '../../../src/protocol/keygen/key-record.ts'
-import { authorize, type Credential, requestHash } from '../../../src/protocol/request/authorize.ts'
+import { authorize, type Credential, ownedRequestHash, requestHash } from '../../../src/protocol/request/authorize.ts'
 import { signingInput } from '../../../src/protocol/request/digest.ts'
 import { type Document, parseDocument, type Scheme } from '../../../src/protocol/request/document.ts'
 import { formatKeyId } from '../../../src/protocol/request/ids.ts'
@@ -130,7 +130,7 @@ export function wholeKeySet(credentials: readonly Credential[], now: () => numbe
           threshold: document.threshold,
           parties: [1, 2, 3],
           rosterHash: roster.hash,
-          requestHash: hash,
+          requestHash: ownedRequestHash(hash, credential.id),
         })
         const certificate = { key, signatures: seeds.map((seed) => ed25519.sign(certificateMessage(key), seed)) }
         const view: KeyView = {

@@ -153,13 +153,17 @@ describe('keys belong to their tenant', () => {
     expect((await g.call(`/api/v1/keys/${key.id}`)).status).toBe(200)
   })
 
-  it('are shared within a tenant, which is the subject if the token names none', async () => {
+  it('are shared within a tenant; a caller whose token names none is one of its own, whatever its name', async () => {
     const key = await g.newKey()
     expect((await g.call(`/api/v1/keys/${key.id}`, {}, await g.token({ sub: 'carol' }))).status).toBe(200)
     const alone = await g.token({ sub: 'dave', tenant: undefined })
     const own = await g.newKey('eddsa-ed25519', alone)
-    expect((await g.call(`/api/v1/keys/${own.id}`, {}, await g.token({ sub: 'x', tenant: 'dave' }))).status).toBe(200)
+    expect((await g.call(`/api/v1/keys/${own.id}`, {}, alone)).status).toBe(200)
+    const named = [await g.token({ sub: 'x', tenant: 'dave' }), await g.token({ sub: 'dave', tenant: 'dave' })]
+    for (const token of named) expect((await g.call(`/api/v1/keys/${own.id}`, {}, token)).status).toBe(404)
     expect((await g.call(`/api/v1/keys/${key.id}`, {}, alone)).status).toBe(404)
+    const acme = await g.token({ sub: 'acme', tenant: undefined })
+    expect((await g.call(`/api/v1/keys/${key.id}`, {}, acme)).status).toBe(404)
   })
 
   it('are listed in pages, by scheme and by label', async () => {

@@ -2,20 +2,14 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { pino } from 'pino'
+import { type Logger, pino } from 'pino'
 import { AssemblerActor } from '../../../src/actors/assembler-actor.ts'
 import { CryptoActor } from '../../../src/actors/crypto-actor.ts'
 import { ANSWER, COMMAND, COMMANDS } from '../../../src/actors/crypto-commands.ts'
-import { PrssKeeper } from '../../../src/actors/prss-keeper.ts'
 import type { SignerLink } from '../../../src/actors/round.ts'
-import { SignerMonitor } from '../../../src/actors/signer-monitor.ts'
-import { type SessionReport, SigningScheduler } from '../../../src/actors/signing-scheduler.ts'
-import { TicketStock } from '../../../src/actors/ticket-stock.ts'
-import { coordinatorService } from '../../../src/host/coordinator/coordinator-service.ts'
-import { KeyDirectory } from '../../../src/host/coordinator/directory.ts'
-import { KeyService } from '../../../src/host/coordinator/key-service.ts'
-import { signerNames } from '../../../src/host/coordinator/signer-names.ts'
-import { SigningService } from '../../../src/host/coordinator/signing-service.ts'
+import type { SessionReport } from '../../../src/actors/signing-scheduler.ts'
+import type { CoordinatorConfig } from '../../../src/host/config/config.ts'
+import { type CoordinatorTimes, createCoordinator } from '../../../src/host/coordinator/coordinator.ts'
 import { loadNativeCurves } from '../../../src/host/curve/native-curves.ts'
 import { openRecord, sealRecord } from '../../../src/host/kms/sealing.ts'
 import { createMetrics } from '../../../src/host/metrics.ts'
@@ -23,14 +17,16 @@ import { signerMetrics } from '../../../src/host/signer/signer-metrics.ts'
 import { signerHandlers } from '../../../src/host/signer/signer-service.ts'
 import { openCoordinatorStore } from '../../../src/host/store/coordinator-store.ts'
 import { groupCommit } from '../../../src/host/store/group-commit.ts'
-import { openSignerStore, type SignerStore } from '../../../src/host/store/signer-store.ts'
+import { openSignerStore } from '../../../src/host/store/signer-store.ts'
 import { makeRoster } from '../../../src/protocol/channel/roster.ts'
 import { toHex } from '../../../src/protocol/engine/bytes.ts'
+import type { PartyId } from '../../../src/protocol/engine/party.ts'
 import { ROUTES, type Route } from '../../../src/protocol/frames/signer-frames.ts'
+import { KEY_SECRET, PUBLIC_PACKAGE } from '../../../src/protocol/keygen/key-record.ts'
 import { authorizationMessage, type Credential } from '../../../src/protocol/request/authorize.ts'
 import { type Document, encodeDocument, type Payload, type Scheme } from '../../../src/protocol/request/document.ts'
 
-/** What a test may do to one exchange between coordinator and signer. */
+/** What a test may do to one exchange between coordinator and signer: call `deliver` never, once, twice, with other bytes, later. */
 export type Tamper = (
   to: number,
   route: Route,
@@ -38,17 +34,55 @@ export type Tamper = (
   deliver: (frame: Uint8Array) => Promise<Uint8Array>,
 ) => Promise<Uint8Array>
 
+export interface SetOptions {
+  readonly n?: number
+  readonly threshold?: number
+  readonly times?: CoordinatorTimes
+  readonly config?: Partial<
+    Pick<CoordinatorConfig, 'maxQueue' | 'maxBatch' | 'batchesInFlight' | 'signTimeoutMs' | 'ecdsaEngines'>
+  >
+  /** Signers that their operator does not let take part in hm. */
+  readonly withoutHm?: readonly PartyId[]
+  readonly log?: Logger
+}
+
+/** Short enough that silence costs a test little, long enough for a busy machine. */
+const TIMES: CoordinatorTimes = { heartbeat: 20, heartbeatTimeout: 500, exchange: 2000, keygenExchange: 5000 }
+
 const rng = (length: number): Uint8Array => Uint8Array.from(randomBytes(length))
 
+export const sleep = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms))
+
+/** Resolves when the condition holds, looked at every few milliseconds. @throws Error naming `what` after five seconds. */
+export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+  const end = performance.now() + 5000
+  while (!(await condition())) {
+    if (performance.now() > end) throw new Error(`${what}: not within five seconds`)
+    await sleep(5)
+  }
+}
+
+/** The answer, or a rejection after the link's own deadline: what the transport promises (SignerLink). */
+async function within(ms: number, answer: Promise<Uint8Array>): Promise<Uint8Array> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('timeout')), ms)
+  })
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
 /**
- * A whole set in one process: real stores on disk, real crypto actors, real scheduling and services; only the thread and the
- * network between them are function calls, through which a test can reach (`tamper`, `kill`, `revive`).
+ * A whole set in one process: real stores on disk, real crypto actors, the coordinator as its role puts it together; only the
+ * threads and the network between them are function calls, through which a test can reach (`hooks.tamper`, `kill`, `silence`,
+ * `revive`, `restart`, `loseWorker`, `restartCoordinator`, `clocks`).
  */
-export async function inProcessSet(options: { readonly n?: number; readonly threshold?: number } = {}) {
-  const n = options.n ?? 3
-  const threshold = options.threshold ?? 2
+export async function inProcessSet(options: SetOptions = {}) {
+  const { n = 3, threshold = 2, times = TIMES, withoutHm = [], log = pino({ level: 'silent' }) } = options
   const curves = loadNativeCurves()
-  const log = pino({ level: 'silent' })
   const dir = mkdtempSync(join(tmpdir(), 'quorate-set-'))
   const identities = Array.from({ length: n }, (_, i) => ({ id: i + 1, signSeed: rng(32), exchangeSecret: rng(32) }))
   const roster = makeRoster(
@@ -79,168 +113,146 @@ export async function inProcessSet(options: { readonly n?: number; readonly thre
     publicKey: curves.ed25519PublicKey(seed),
     digest: id === 'cred_alice',
   }))
+  /** Milliseconds by which each host's clock is ahead; 0 is the coordinator. */
+  const clocks = new Map<number, number>()
+  const clock = (host: number) => (): number => Date.now() + (clocks.get(host) ?? 0)
 
   const dataKeys = identities.map(() => rng(32))
-  const signers = identities.map((identity, i) => startSigner(identity, dataKeys[i] as Uint8Array))
-  function startSigner(identity: (typeof identities)[number], dataKey: Uint8Array) {
-    const store: SignerStore = openSignerStore(join(dir, `signer-${identity.id}.db`))
-    const place = (keyId: Uint8Array, epoch: number) => ({ table: 'keys', keyId, party: identity.id, epoch })
-    const actor = new CryptoActor({
-      identity: {
-        ...identity,
-        signSeed: Uint8Array.from(identity.signSeed),
-        exchangeSecret: Uint8Array.from(identity.exchangeSecret),
-      },
-      roster,
-      rng,
-      boot: store.nextBoot(),
-      capacity: 100,
-      hm: true,
-      authority: { audience, curves, credentials: new Map(credentials.map((c) => [c.id, c])) },
-      seal: (plain, keyId, epoch) => sealRecord(dataKey, place(keyId, epoch), plain),
-      unseal: (sealed, keyId, epoch) => openRecord(dataKey, place(keyId, epoch), sealed),
-    })
-    const handlers = signerHandlers({
+  const placeOf = (party: number) => (keyId: Uint8Array, epoch: number) => ({ table: 'keys', keyId, party, epoch })
+  const startSigner = (index: number) => {
+    const identity = identities[index] as (typeof identities)[number]
+    const dataKey = dataKeys[index] as Uint8Array
+    const store = openSignerStore(join(dir, `signer-${identity.id}.db`))
+    const place = placeOf(identity.id)
+    const makeActor = () =>
+      new CryptoActor({
+        // Copies: an actor wipes its identity at its end.
+        identity: {
+          ...identity,
+          signSeed: Uint8Array.from(identity.signSeed),
+          exchangeSecret: Uint8Array.from(identity.exchangeSecret),
+        },
+        roster,
+        rng,
+        boot: store.nextBoot(),
+        capacity: 300,
+        hm: !withoutHm.includes(identity.id),
+        authority: { audience, curves, credentials: new Map(credentials.map((c) => [c.id, c])) },
+        seal: (plain, keyId, epoch) => sealRecord(dataKey, place(keyId, epoch), plain),
+        unseal: (sealed, keyId, epoch) => openRecord(dataKey, place(keyId, epoch), sealed),
+      })
+    const now = clock(identity.id)
+    const signer = {
+      identity,
+      store,
+      actor: makeActor(),
+      alive: true,
+      /** Answers nothing, until it is revived. */
+      silent: false,
+      ready: true,
+      handlers: {} as ReturnType<typeof signerHandlers>,
+      makeActor,
+    }
+    signer.handlers = signerHandlers({
       config: { index: identity.id, roster: rosterFile, credentials, curve: 'native' },
       store,
       crypto: {
         ask: async (kind, fields = {}) => {
-          const command = {
-            kind: COMMANDS[kind],
-            now: Date.now(),
-            frame: new Uint8Array(0),
-            known: [],
-            keys: [],
-            tickets: 0,
-            ...fields,
-          }
-          return ANSWER.decode(actor.call(COMMAND.encode(command)))
+          const empty = { frame: new Uint8Array(0), known: [], keys: [], tickets: 0 }
+          return ANSWER.decode(signer.actor.call(COMMAND.encode({ kind: COMMANDS[kind], now: now(), ...empty, ...fields })))
         },
       },
       curves,
       version: '0',
-      now: Date.now,
-      ready: () => true,
+      now,
+      ready: () => signer.ready,
       log,
       metrics: signerMetrics(createMetrics({ role: 'signer', name: `s${identity.id}` })),
     })
-    return { identity, store, actor, handlers, alive: true }
+    return signer
+  }
+  const signers = identities.map((_, i) => startSigner(i))
+  const signerOf = (id: PartyId): (typeof signers)[number] => {
+    const signer = signers[id - 1]
+    if (signer === undefined) throw new RangeError(`no signer ${id}`)
+    return signer
   }
 
   const hooks: { tamper: Tamper } = { tamper: (_to, _route, frame, deliver) => deliver(frame) }
   const links = new Map<number, SignerLink>(
-    identities.map((identity, i) => [
-      identity.id,
+    identities.map(({ id }) => [
+      id,
       {
-        id: identity.id,
-        send: async (route, frame) =>
-          await hooks.tamper(identity.id, route, frame, async (bytes) => {
-            const signer = signers[i]
-            if (signer === undefined || !signer.alive) throw new Error('unreachable')
+        id,
+        send: async (route, frame, timeoutMs) => {
+          const deliver = async (bytes: Uint8Array): Promise<Uint8Array> => {
+            const signer = signerOf(id)
+            if (signer.silent) await new Promise(() => undefined)
             const handler = signer.handlers[ROUTES[route]]
-            if (handler === undefined) throw new Error('no route')
+            if (!signer.alive || handler === undefined) throw new Error('unreachable')
             return await handler(Uint8Array.from(bytes))
-          }),
+          }
+          return await within(timeoutMs, hooks.tamper(id, route, frame, deliver))
+        },
       },
     ]),
   )
+
   const reports: SessionReport[] = []
-  const store = openCoordinatorStore(join(dir, 'coordinator.db'))
-  const commits = groupCommit(store.database)
-  const stock = new TicketStock()
-  const monitor = new SignerMonitor({
-    links: [...links.values()],
-    rosterHash: roster.hash,
-    stock,
-    now: Date.now,
-    intervalMs: 20,
-    timeoutMs: 500,
-    onChange: () => {},
-  })
-  const failures: string[] = []
-  const prss = new PrssKeeper({
-    links,
-    monitor,
-    stock,
-    rosterHash: roster.hash,
-    rng,
-    now: Date.now,
-    timeoutMs: 2000,
-    onEstablished: () => {},
-    onFailed: (_t, _s, why) => failures.push(why),
-  })
   const assembler = new AssemblerActor(curves)
-  const scheduler = new SigningScheduler({
-    links,
-    monitor,
-    prss,
-    parties: identities.map((i) => i.id),
-    rosterHash: roster.hash,
-    rng,
-    now: Date.now,
-    hm: true,
-    exchangeTimeoutMs: 2000,
-    capacity: 1000,
-    maxBatch: 64,
-    maxInFlight: 2,
-    assemble: async (c) => assembler.call(c),
-    onSession: (r) => reports.push(r),
-  })
-  const names = signerNames(addresses)
-  const directory = new KeyDirectory(store, roster, curves)
-  const keys = new KeyService({
-    links,
-    monitor,
-    directory,
-    store,
-    roster: rosterFile,
-    names,
-    curves,
-    rng,
-    now: Date.now,
-    timeoutMs: 5000,
-    log,
-  })
-  const signing = new SigningService({ scheduler, directory, store, commits, names, now: Date.now, timeoutMs: 5000, log })
-  const service = coordinatorService({
-    config: { roster: rosterFile, signers: addresses, defaultThreshold: threshold },
-    keys,
-    signing,
-    scheduler,
-    monitor,
-    store,
-  })
-  await monitor.start()
+  const startCoordinator = async () => {
+    const store = openCoordinatorStore(join(dir, 'coordinator.db'))
+    const coordinator = createCoordinator({
+      config: {
+        roster: rosterFile,
+        signers: addresses,
+        defaultThreshold: threshold,
+        ecdsaEngines: ['hm'],
+        maxQueue: 1000,
+        maxBatch: 64,
+        batchesInFlight: 2,
+        signTimeoutMs: 5000,
+        ...options.config,
+      },
+      links,
+      store,
+      commits: groupCommit(store.database),
+      curves,
+      rng,
+      now: clock(0),
+      assemble: async (command) => assembler.call(command),
+      onSession: (report) => reports.push(report),
+      log,
+      times,
+    })
+    await coordinator.monitor.start()
+    return { ...coordinator, store }
+  }
+  const coordinator = await startCoordinator()
 
   let requests = 0
-  const clock = () => Date.now()
   const signature = (who: string, message: Uint8Array) => curves.ed25519Sign(message, seeds.get(who) as Uint8Array)
   /** Any bytes as a request of `who`. */
   const authorized = (who: string, document: Uint8Array) => ({
     document,
-    authorizations: [
-      { credentialId: who, alg: 'ed25519' as const, signature: signature(who, authorizationMessage(document)) },
-    ],
+    authorizations: [{ credentialId: who, alg: 'ed25519' as const, signature: signature(who, authorizationMessage(document)) }],
   })
-  return {
+  const set = {
+    /** service, monitor, scheduler, prss, delivery, signing, names and store: the coordinator's of the moment. */
+    ...coordinator,
     curves,
     roster,
     audience,
     signers,
-    store,
-    scheduler,
-    monitor,
-    prss,
-    keys,
-    service,
+    signerOf,
     reports,
-    failures,
     hooks,
-    names,
+    links,
+    clocks,
     client: { name: 'test', credentials: ['cred_alice', 'cred_bob'] },
     /** A request document of `who`, signed. */
     request: (who: string, fields: Partial<Document> & Pick<Document, 'type' | 'scheme'>, requestId = `req_${++requests}`) => {
-      const issuedAt = clock()
+      const issuedAt = Date.now()
       return authorized(
         who,
         encodeDocument({ requestId, audience, issuedAt, expiresAt: issuedAt + 60_000, ...fields } as Document),
@@ -256,22 +268,57 @@ export async function inProcessSet(options: { readonly n?: number; readonly thre
       path: 'm' as const,
       payload,
     }),
-    kill: (id: number) => {
-      const signer = signers[id - 1]
-      if (signer !== undefined) signer.alive = false
+    /** What a signer holds of a key, unsealed. */
+    secretOf: (id: PartyId, keyId: Uint8Array) => {
+      const row = signerOf(id).store.getKey(keyId)
+      if (row === undefined) throw new Error(`signer ${id} has no such key`)
+      const { epoch } = PUBLIC_PACKAGE.decode(row.publicPackage)
+      return KEY_SECRET.decode(openRecord(dataKeys[id - 1] as Uint8Array, placeOf(id)(keyId, epoch), row.sealedShare))
+    },
+    identities,
+    /** The coordinator's key directory is lost. */
+    forgetKeys: () => {
+      for (const table of ['deliveries', 'keys']) set.store.database.statement(`DELETE FROM ${table}`).run()
+    },
+    /** From now on unreachable. */
+    kill: (id: PartyId) => {
+      signerOf(id).alive = false
+    },
+    /** From now on it takes connections and answers nothing, as a stopped process does. */
+    silence: (id: PartyId) => {
+      signerOf(id).silent = true
+    },
+    /** The end of `kill` and `silence`, with everything it knew. */
+    revive: (id: PartyId) => {
+      Object.assign(signerOf(id), { alive: true, silent: false })
     },
     /** A new process over the same store. */
-    restart: (id: number) => {
-      const old = signers[id - 1] as (typeof signers)[number]
+    restart: (id: PartyId) => {
+      const old = signerOf(id)
       old.actor.close()
       old.store.database.close()
-      signers[id - 1] = startSigner(identities[id - 1] as (typeof identities)[number], dataKeys[id - 1] as Uint8Array)
+      signers[id - 1] = startSigner(id - 1)
+    },
+    /** A new crypto worker in the same process. */
+    loseWorker: (id: PartyId) => {
+      const signer = signerOf(id)
+      signer.actor.close()
+      signer.actor = signer.makeActor()
+    },
+    /** A new coordinator process over the same store; `set.service` and the like are the new one's. */
+    restartCoordinator: async () => {
+      set.monitor.stop()
+      set.store.database.close()
+      Object.assign(set, await startCoordinator())
     },
     close: () => {
-      monitor.stop()
+      set.monitor.stop()
       for (const s of signers) s.store.database.close()
-      store.database.close()
+      set.store.database.close()
       rmSync(dir, { recursive: true, force: true })
     },
   }
+  return set
 }
+
+export type TestSet = Awaited<ReturnType<typeof inProcessSet>>

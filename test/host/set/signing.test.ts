@@ -27,11 +27,6 @@ describe('a set in one process', () => {
         ),
       )
       for (const view of views) expect(view.state).toBe('signed')
-      console.log(
-        views.map((v) => v.timingMs),
-        set.failures,
-        set.reports.map((r) => (r.end.type === 'failed' ? r.end.code : 'ok')),
-      )
     },
   )
 })

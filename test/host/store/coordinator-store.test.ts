@@ -162,7 +162,6 @@ describe('signatures', () => {
     expect(store.putSignatures([signature(1), signature(2)])).toEqual([{ type: 'new' }, { type: 'new' }])
     reopen()
     expect(store.getSignature('sig_1')).toEqual(signature(1))
-    expect(store.signatureByRequestHash(hash(2))).toEqual(signature(2))
     expect(store.signatureByRequest('cred_a', 'req_1')).toEqual(signature(1))
     expect(store.signatureByRequest('cred_b', 'req_1')).toBeUndefined()
     expect(store.getSignature('sig_3')).toBeUndefined()

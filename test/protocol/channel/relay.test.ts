@@ -244,6 +244,12 @@ describe('settleViews', () => {
     expect(settleViews(context(honest), [...bytes, twice])).toEqual({ equivocators: [], falsePrev: [] })
   })
 
+  it('knows the signers of the session only: another of the roster can neither be named nor stand in for one', () => {
+    const two = { ...context(honest), signers: [1, 2] }
+    const doubled = honest.sent.filter((p) => p.kind === 'broadcast' && p.from === 3).map((p) => resign(world, p.bytes, appended))
+    expect(settleViews(two, [...bytes, ...doubled])).toMatchObject({ equivocators: [] })
+  })
+
   it('names several equivocators, each once, ascending', () => {
     const second = honest.sent
       .filter((p) => p.kind === 'broadcast' && p.from !== 2)

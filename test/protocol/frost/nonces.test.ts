@@ -101,6 +101,15 @@ describe.each(FROST_SCHEMES)('%s', (scheme) => {
       expect(new Set(all).size).toBe(all.length)
       expectBatch(c, assembleRun(c, runs[0] as FrostRun))
     })
+
+    it('two items of one key in one batch: also with the same share and the same random bytes', () => {
+      const first = c.keys[0] as (typeof c.keys)[0]
+      const items = c.items.map((item) => ({ ...item, publicKey: first.publicKey }))
+      const oneKey = { ...c, keys: [first, first], items }
+      const run = runFrost(oneKey, { rngFor: stuck })
+      expect(new Set(points(run)).size).toBe(8)
+      expectBatch(oneKey, assembleRun(oneKey, run))
+    })
   })
 
   describe('F-04: the binding factor of every signer covers key, message and the whole list', () => {

@@ -9,8 +9,8 @@ import type { SigningCommit } from '../../../src/protocol/signing/batch.ts'
 import { equivocate, type Rule } from '../../simulator/relay.ts'
 import type { Twin } from '../../simulator/twin.ts'
 import { nativeCurves } from '../../simulator/world.ts'
-import { faultOf } from '../hm/hm-run.ts'
 import { bytes32, numbered, refusedItem } from '../signing/dealt-key.ts'
+import { faultOf } from '../signing/fault-of.ts'
 import {
   answersOf,
   assembleRun,

@@ -158,6 +158,12 @@ describe('M3: masks are a function of ctx, the R list and the present items', ()
     expect(new Set(all).size).toBe(binds.length * 2 * count)
   })
 
+  it('which items are present counts also when their points are the same', () => {
+    const same = new Map(signers.map((j) => [j, whole.map(() => group.baseMul(group.scalar(j)))]))
+    const binds = [[0], [1], [2]].map((present) => toHex(bindOf(ctx, count, present, signers, same)))
+    expect(new Set(binds).size).toBe(3)
+  })
+
   it('an absent item contributes no point, whatever was sent for it', () => {
     expect(bindOf(ctx, count, [0, 2], signers, list({ j: 2, b: 1 }))).toEqual(bindOf(ctx, count, [0, 2], signers, list()))
   })

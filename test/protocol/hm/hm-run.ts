@@ -5,7 +5,6 @@ import { contentDigest, decodeEnvelope, type Envelope, encodeEnvelope, macInput 
 import { LightChannel, type LightChannelOptions } from '../../../src/protocol/channel/light-channel.ts'
 import type { Setup } from '../../../src/protocol/channel/setup.ts'
 import type { Curves } from '../../../src/protocol/curve/curves.ts'
-import { Fault, type FaultCode } from '../../../src/protocol/engine/fault.ts'
 import { EVERYONE, type PartyId } from '../../../src/protocol/engine/party.ts'
 import { assemble, type HmAssembly } from '../../../src/protocol/hm/assemble.ts'
 import type { ContextFields } from '../../../src/protocol/hm/context.ts'
@@ -159,17 +158,6 @@ export const assembleRun = (c: HmCase, run: HmRun, name = 'session'): readonly O
 export function sharesIn(answer: Uint8Array, k = 0): readonly [Uint8Array, Uint8Array] {
   const { shares } = ANSWER.decode(answer)
   return [shares.slice(2 * SCALAR * k, 2 * SCALAR * k + SCALAR), shares.slice(2 * SCALAR * k + SCALAR, 2 * SCALAR * (k + 1))]
-}
-
-/** What the caller of a failing step got. @throws when it does not fail with a Fault. */
-export function faultOf(step: () => unknown): { readonly code: FaultCode; readonly culprits: readonly PartyId[] } {
-  try {
-    step()
-  } catch (error) {
-    if (error instanceof Fault) return { code: error.code, culprits: error.culprits }
-    throw error
-  }
-  throw new Error('the step did not fail')
 }
 
 /** A malicious signer's own envelope, with its own MACs (and, unless told, its own signature) over the changed content. */

@@ -12,7 +12,7 @@ import { makeWorld, nativeCurves } from '../../simulator/world.ts'
 import { makeGenerations } from '../prss/establish-run.ts'
 import { interpolate, subsets } from '../sharing/secret-of.ts'
 import { bytes32 } from '../signing/dealt-key.ts'
-import { faultOf } from './hm-run.ts'
+import { faultOf } from '../signing/fault-of.ts'
 
 const group = nativeCurves.secp256k1
 const ctx = bytes32('ctx')

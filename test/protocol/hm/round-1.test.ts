@@ -8,18 +8,8 @@ import { OFFSETS, type Rule } from '../../simulator/relay.ts'
 import type { Twin } from '../../simulator/twin.ts'
 import { makeGenerations } from '../prss/establish-run.ts'
 import { bytes32 } from '../signing/dealt-key.ts'
-import {
-  answersOf,
-  assembleRun,
-  faultOf,
-  type HmCase,
-  type HmRun,
-  makeHmCase,
-  openingsOf,
-  remac,
-  runHm,
-  signerItems,
-} from './hm-run.ts'
+import { faultOf } from '../signing/fault-of.ts'
+import { answersOf, assembleRun, type HmCase, type HmRun, makeHmCase, openingsOf, remac, runHm, signerItems } from './hm-run.ts'
 import { expectBatch } from './verify-signature.ts'
 
 const c = makeHmCase({ digests: [bytes32('1'), bytes32('2')], seed: 'round 1' })

@@ -9,7 +9,8 @@ import type { Generation } from '../../../src/protocol/prss/generation.ts'
 import type { SigningCommit } from '../../../src/protocol/signing/batch.ts'
 import type { Twin } from '../../simulator/twin.ts'
 import { bytes32, numbered } from '../signing/dealt-key.ts'
-import { answersOf, assembleRun, assemblyOf, contextFields, faultOf, makeHmCase, runHm, SCALAR, sharesIn } from './hm-run.ts'
+import { faultOf } from '../signing/fault-of.ts'
+import { answersOf, assembleRun, assemblyOf, contextFields, makeHmCase, runHm, SCALAR, sharesIn } from './hm-run.ts'
 import { signed } from './verify-signature.ts'
 
 const c = makeHmCase({ digests: numbered('round 2', 3).map(bytes32), seed: 'round 2' })

@@ -13,7 +13,7 @@ import {
   verifyCertificateSignature,
 } from '../../../src/protocol/keygen/certificate.ts'
 import { KEY_SECRET, PUBLIC_PACKAGE, type PublicPackage } from '../../../src/protocol/keygen/key-record.ts'
-import { keygen, pendingOf, SCHEMES_UNDER_TEST, worldOf } from './keygen-fixture.ts'
+import { keygen, paramsFor, pendingOf, SCHEMES_UNDER_TEST, worldOf } from './keygen-fixture.ts'
 
 const made = (scheme: (typeof SCHEMES_UNDER_TEST)[number]): Certificate => {
   const end = keygen({ scheme }).ends.get(1)
@@ -24,6 +24,11 @@ const { roster, curves } = worldOf(3)
 const certificate = made('ecdsa-secp256k1')
 const { key, signatures } = certificate
 const other = new Uint8Array(32).fill(7)
+
+const signedBy = (k: PublicPackage, ids: readonly number[]): Certificate => ({
+  key: k,
+  signatures: ids.map((id) => paramsFor(worldOf(3), id, k.scheme).sign(certificateMessage(k))),
+})
 
 /** Another value for every field of the public package. */
 const CHANGES: readonly (readonly [keyof PublicPackage, Partial<PublicPackage>])[] = [
@@ -90,8 +95,19 @@ describe('verifyCertificate', () => {
     expect(verifyCertificate(certificate, makeRoster(2, roster.members), curves)).toBe(false)
   })
 
-  it('points that are no points', () => {
+  it('decisions.md 3: never n - 1: what two of three signed for themselves is no certificate', () => {
+    const pair = { ...key, parties: [1, 2], verificationShares: key.verificationShares.slice(0, 2) }
+    const alone = signedBy(pair, [1, 2])
+    expect(alone.signatures.every((s, i) => verifyCertificateSignature(pair, i + 1, s, roster, curves))).toBe(true)
+    expect(verifyCertificate(alone, roster, curves)).toBe(false)
+    expect(verifyCertificate(signedBy(key, [1, 2, 3]), roster, curves)).toBe(true)
+  })
+
+  it('points that are no points, also when all signed them', () => {
     const bad = fromHex(`02${'ff'.repeat(32)}`)
+    for (const change of [{ publicKey: bad }, { verificationShares: key.verificationShares.with(2, bad) }]) {
+      expect(verifyCertificate(signedBy({ ...key, ...change }, [1, 2, 3]), roster, curves)).toBe(false)
+    }
     expect(verifyCertificate({ key: { ...key, publicKey: bad }, signatures }, roster, curves)).toBe(false)
     expect(
       verifyCertificate({ key: { ...key, verificationShares: key.verificationShares.with(1, bad) }, signatures }, roster, curves),

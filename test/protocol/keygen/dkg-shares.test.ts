@@ -275,7 +275,14 @@ describe('3.1: a false complaint names its author at every honest signer', () =>
   })
 
   it('of itself, and of nobody', () => {
-    for (const accused of [ROGUE, 0, 4, 65534]) complain((own) => ({ accused, ...own }))
+    for (const accused of [ROGUE, 0, 4, 65534]) {
+      complain((own) => ({ accused, ...own }))
+      complain((own) => ({
+        accused,
+        key: own.key,
+        envelope: patch(OFFSETS.sender, u16(accused))(Uint8Array.from(own.envelope)),
+      }))
+    }
   })
 
   it('two signers accuse each other falsely: the first is named, by all the same', () => {

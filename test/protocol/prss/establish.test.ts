@@ -1,7 +1,10 @@
+import { createHash, hkdfSync } from 'node:crypto'
+import { x25519 } from '@noble/curves/ed25519.js'
 import { describe, expect, it } from 'vitest'
+import { decodeEnvelope, type Envelope } from '../../../src/protocol/channel/envelope.ts'
 import { sessionId as sessionIdOf } from '../../../src/protocol/channel/setup.ts'
 import { nobleCurves } from '../../../src/protocol/curve/noble-curves.ts'
-import { concat, type Rng, toHex } from '../../../src/protocol/engine/bytes.ts'
+import { concat, type Rng, toHex, u16, u32 } from '../../../src/protocol/engine/bytes.ts'
 import { SetupError } from '../../../src/protocol/engine/fault.ts'
 import type { PartyId } from '../../../src/protocol/engine/party.ts'
 import type { Env } from '../../../src/protocol/engine/round.ts'
@@ -212,6 +215,74 @@ describe('randomness and its end', () => {
     if (exit.startsWith('failed')) expect(end).toMatchObject({ fault: { code: 'MALFORMED', culprits: [3] } })
     expect(secrets.length).toBeGreaterThan(exit === 'stopped after G1' ? 0 : 13)
     expect(secrets.filter((s) => s.some((b) => b !== 0))).toEqual([])
+  })
+})
+
+describe('the keys, once more from their definition (1.3)', () => {
+  const world = makeWorld({ ids: 5, seed: 'definition' })
+  const signers = [1, 2, 3, 4, 5]
+  const drawn = new Map<PartyId, Uint8Array[]>(signers.map((id) => [id, []]))
+  const env = (e: Env): Env => ({
+    ...e,
+    rng: (length) => {
+      const bytes = e.rng(length)
+      drawn.get(e.self)?.push(Uint8Array.from(bytes))
+      return bytes
+    },
+  })
+  const run = runEstablish({ world, threshold: 3, signers, seed: 'definition', env })
+  const all = generationsOf(run)
+  /** G1 of each signer: its round-1 broadcast after the channel's own ephemeral key. */
+  const openings = new Map(
+    signers.map((id) => {
+      const bytes = run.sent.find((p) => p.from === id && p.round === 1)?.bytes as Uint8Array
+      return [id, (decodeEnvelope(bytes) as Envelope).body.slice(32)]
+    }),
+  )
+  const sub = (key: Uint8Array, kid: Uint8Array, name: string): Uint8Array =>
+    new Uint8Array(hkdfSync('sha256', key, kid, `quorate/v1/${name}`, 32))
+  const hash = (tag: string, ...parts: readonly Uint8Array[]): Uint8Array => {
+    const framed = [Buffer.from(`quorate/v1/${tag}`), ...parts].flatMap((part) => [u32(part.length), part])
+    return new Uint8Array(
+      createHash('sha256')
+        .update(concat(...framed))
+        .digest(),
+    )
+  }
+
+  it('pair key: HKDF over ephemeral and static X25519, salted with the kid', () => {
+    const [e1] = drawn.get(1) as [Uint8Array]
+    const [e2] = drawn.get(2) as [Uint8Array]
+    const ikm = concat(
+      x25519.getSharedSecret(e1, x25519.getPublicKey(e2)),
+      x25519.getSharedSecret(identityOf(world, 1).exchangeSecret, x25519.getPublicKey(identityOf(world, 2).exchangeSecret)),
+    )
+    const kid = hash(
+      'prss-kid',
+      world.roster.hash,
+      concat(u32(2), u16(1), u16(2)),
+      openings.get(1) as Uint8Array,
+      openings.get(2) as Uint8Array,
+    )
+    const key = new Uint8Array(hkdfSync('sha256', ikm, kid, 'quorate/v1/prss-key', 32))
+    const pair = all.get(1)?.pairs.get(2) as SharedKey
+    expect([pair.kid, pair.prf, pair.mac, pair.confirm]).toEqual([
+      kid,
+      sub(key, kid, 'prss-prf'),
+      sub(key, kid, 'hm-mac'),
+      sub(key, kid, 'prss-conf'),
+    ])
+  })
+
+  it('subset key: hash of the members, their G1 and a contribution of each', () => {
+    // The ephemeral is drawn first, then one contribution per own subset in ascending order: {1,2,3} is the first one of 1, 2 and 3.
+    const parts = [1, 2, 3].map((id) => drawn.get(id)?.[1] as Uint8Array)
+    const members = concat(u32(3), u16(1), u16(2), u16(3))
+    const g1 = [1, 2, 3].map((id) => openings.get(id) as Uint8Array)
+    const kid = hash('prss-kid', world.roster.hash, members, ...g1)
+    const key = hash('prss-key', members, ...g1, ...parts)
+    const subset = all.get(2)?.subsets.find((k) => k.members.join() === '1,2,3') as SharedKey
+    expect([subset.kid, subset.prf, subset.mac]).toEqual([kid, sub(key, kid, 'prss-prf'), sub(key, kid, 'hm-mac')])
   })
 })
 

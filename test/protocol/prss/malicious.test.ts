@@ -45,15 +45,15 @@ const afterwards = (c: EstablishCase): void => {
 }
 
 describe('7.1 G1', () => {
-  it('another roster hash: PRSS_MISMATCH, nobody named', () => {
-    expect(
-      ends(
-        with3(
-          three,
-          opening(() => ({ rosterHash: bytes32('other') })),
-        ),
-      ),
-    ).toMatchObject({ 1: 'PRSS_MISMATCH', 2: 'PRSS_MISMATCH' })
+  it('another roster hash: PRSS_MISMATCH at once, nobody named', () => {
+    const run = with3(
+      three,
+      opening(() => ({ rosterHash: bytes32('other') })),
+    )
+    for (const id of [1, 2]) {
+      expect(run.ends.get(id)).toMatchObject({ fault: { code: 'PRSS_MISMATCH', culprits: [], detail: 'another roster' } })
+      expect(run.sent.filter((p) => p.from === id && p.round > 1)).toEqual([])
+    }
     afterwards(three)
   })
 

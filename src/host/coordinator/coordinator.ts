@@ -1,0 +1,146 @@
+import type { Logger } from 'pino'
+import { PrssKeeper } from '../../actors/prss-keeper.ts'
+import type { SignerLink } from '../../actors/round.ts'
+import { SignerMonitor, type SignerState } from '../../actors/signer-monitor.ts'
+import { type SessionReport, SigningScheduler } from '../../actors/signing-scheduler.ts'
+import { TicketStock } from '../../actors/ticket-stock.ts'
+import type { Curves } from '../../protocol/curve/curves.ts'
+import { type Rng, toHex } from '../../protocol/engine/bytes.ts'
+import type { PartyId } from '../../protocol/engine/party.ts'
+import type { CoordinatorConfig } from '../config/config.ts'
+import type { CoordinatorStore } from '../store/coordinator-store.ts'
+import type { GroupCommit } from '../store/group-commit.ts'
+import { coordinatorService } from './coordinator-service.ts'
+import { KeyDirectory } from './directory.ts'
+import { KeyDelivery } from './key-delivery.ts'
+import { KeyService } from './key-service.ts'
+import { signerNames } from './signer-names.ts'
+import { SigningService } from './signing-service.ts'
+import { upkeep } from './upkeep.ts'
+
+/** Milliseconds. */
+export interface CoordinatorTimes {
+  /** From one heartbeat's answer to the next heartbeat. */
+  readonly heartbeat: number
+  /** A signer that takes longer for a heartbeat counts as down. */
+  readonly heartbeatTimeout: number
+  /** One exchange of a session; a silent signer costs a request this much before it goes on without it. */
+  readonly exchange: number
+  /** One exchange of a key generation: on all n signers, with the portable curve code, it takes seconds. */
+  readonly keygenExchange: number
+}
+
+export const DEFAULT_TIMES: CoordinatorTimes = { heartbeat: 250, heartbeatTimeout: 750, exchange: 2_000, keygenExchange: 20_000 }
+
+export interface CoordinatorOptions {
+  readonly config: Pick<
+    CoordinatorConfig,
+    'roster' | 'signers' | 'defaultThreshold' | 'ecdsaEngines' | 'maxQueue' | 'maxBatch' | 'batchesInFlight' | 'signTimeoutMs'
+  >
+  readonly links: ReadonlyMap<PartyId, SignerLink>
+  readonly store: CoordinatorStore
+  readonly commits: GroupCommit
+  readonly curves: Curves
+  readonly rng: Rng
+  readonly now: () => number
+  /** Combines and verifies a batch; see actors/assembler-actor.ts. */
+  readonly assemble: (command: Uint8Array) => Promise<Uint8Array>
+  readonly onSession: (report: SessionReport) => void
+  readonly log: Logger
+  readonly times?: CoordinatorTimes
+}
+
+/** Request ids written into one log line. */
+const MAX_LOGGED = 8
+
+export type Coordinator = ReturnType<typeof createCoordinator>
+
+/** All parts of a coordinator but its HTTP server, workers and connections. */
+export function createCoordinator(o: CoordinatorOptions) {
+  const { config, links, store, commits, curves, rng, now, log, times = DEFAULT_TIMES } = o
+  const { roster } = config.roster
+  const names = signerNames(config.signers)
+  const stock = new TicketStock()
+  let onChange = (_: SignerState): void => {}
+  const monitor = new SignerMonitor({
+    links: [...links.values()],
+    rosterHash: roster.hash,
+    stock,
+    now,
+    intervalMs: times.heartbeat,
+    timeoutMs: times.heartbeatTimeout,
+    onChange: (state) => onChange(state),
+  })
+  const prss = new PrssKeeper({
+    links,
+    monitor,
+    stock,
+    rosterHash: roster.hash,
+    rng,
+    now,
+    timeoutMs: times.exchange,
+    onEstablished: (threshold, signers, ms) => log.info({ threshold, signers, ms }, 'PRSS generation established'),
+    onFailed: (threshold, signers, why) => log.warn({ threshold, signers, why }, 'PRSS generation failed'),
+  })
+  const scheduler = new SigningScheduler({
+    links,
+    monitor,
+    prss,
+    parties: roster.members.map((m) => m.id),
+    rosterHash: roster.hash,
+    rng,
+    now,
+    hm: config.ecdsaEngines.includes('hm'),
+    exchangeTimeoutMs: times.exchange,
+    capacity: config.maxQueue,
+    maxBatch: config.maxBatch,
+    maxInFlight: config.batchesInFlight,
+    assemble: o.assemble,
+    onSession: (report) => {
+      o.onSession(report)
+      const { engine, scheme, signers, requests, ms, end } = report
+      const line = {
+        session: toHex(end.sessionId.subarray(0, 8)),
+        engine,
+        scheme,
+        signers,
+        items: requests.length,
+        requests: requests.slice(0, MAX_LOGGED),
+        ms: Math.round(ms * 100) / 100,
+      }
+      if (end.type === 'done') return log.info(line, 'signing session')
+      const who = { culprits: names.of(end.culprits), missing: names.of(end.missing), from: names.of(end.from) }
+      log.warn({ ...line, code: end.code, ...who }, 'signing session failed')
+    },
+  })
+  const directory = new KeyDirectory(store, roster, curves)
+  const delivery = new KeyDelivery({ links, monitor, directory, store, roster, curves, now, log })
+  const keys = new KeyService({
+    links,
+    monitor,
+    directory,
+    delivery,
+    store,
+    roster,
+    names,
+    rng,
+    now,
+    timeoutMs: times.keygenExchange,
+    log,
+  })
+  const signing = new SigningService({ scheduler, directory, store, commits, names, now, timeoutMs: config.signTimeoutMs, log })
+  onChange = upkeep({
+    links,
+    monitor,
+    scheduler,
+    prss,
+    delivery,
+    names,
+    threshold: config.defaultThreshold,
+    rebuild: !store.hasKeys(),
+    now,
+    log,
+  })
+  const service = coordinatorService({ config, keys, signing, scheduler, monitor, store })
+  return { service, monitor, prss, scheduler, delivery, signing, names }
+}

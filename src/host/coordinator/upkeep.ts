@@ -1,0 +1,62 @@
+import type { Logger } from 'pino'
+import type { PrssKeeper } from '../../actors/prss-keeper.ts'
+import type { SignerLink } from '../../actors/round.ts'
+import type { SignerMonitor, SignerState } from '../../actors/signer-monitor.ts'
+import type { SigningScheduler } from '../../actors/signing-scheduler.ts'
+import type { PartyId } from '../../protocol/engine/party.ts'
+import type { KeyDelivery } from './key-delivery.ts'
+import type { SignerNames } from './signer-names.ts'
+
+export interface UpkeepOptions {
+  readonly links: ReadonlyMap<PartyId, SignerLink>
+  readonly monitor: Pick<SignerMonitor, 'up'>
+  readonly scheduler: Pick<SigningScheduler, 'engineFor' | 'signersNeeded'>
+  readonly prss: Pick<PrssKeeper, 'ensure'>
+  readonly delivery: Pick<KeyDelivery, 'settle' | 'rebuild'>
+  readonly names: SignerNames
+  /** Whose signer sets get a PRSS generation before anybody asks. */
+  readonly threshold: number
+  /** The directory was new at the start: perhaps lost, so what the signers hold is brought back. */
+  readonly rebuild: boolean
+  readonly now: () => number
+  readonly log: Logger
+}
+
+/** After a rebuild that found signers away, or the one asked unable to answer. */
+const REBUILD_AGAIN_MS = 5_000
+
+/** What the coordinator does beside requests, driven by heartbeats: logs who came and went, supplies hm, finishes keys. */
+export function upkeep(o: UpkeepOptions): (state: SignerState) => void {
+  const { links, monitor, scheduler, prss, delivery, names, threshold, log } = o
+  const before = new Map<PartyId, boolean>()
+  // Each signer is asked once: one alone could leave out keys.
+  const rebuildAt = new Map<PartyId, number>(o.rebuild ? [...links.keys()].map((id) => [id, Number.NEGATIVE_INFINITY]) : [])
+
+  const rebuild = async (from: SignerLink): Promise<void> => {
+    rebuildAt.delete(from.id)
+    try {
+      const { found, open } = await delivery.rebuild(from)
+      if (open > 0) rebuildAt.set(from.id, o.now() + REBUILD_AGAIN_MS)
+      if (found + open > 0) log.info({ found, open, from: names.of([from.id])[0] }, 'key directory rebuilt')
+    } catch (err) {
+      rebuildAt.set(from.id, o.now() + REBUILD_AGAIN_MS)
+      log.warn({ err }, 'rebuilding the key directory failed; trying again')
+    }
+  }
+
+  return (state) => {
+    const { id, up, status } = state
+    if (before.get(id) !== up) {
+      log.info({ signer: names.of([id])[0], up, version: status?.version }, up ? 'signer up' : 'signer down')
+    }
+    before.set(id, up)
+    if (!up) return
+    const hmSet = monitor.up().slice(0, scheduler.signersNeeded('hm', threshold))
+    const hm = scheduler.engineFor('ecdsa-secp256k1', threshold) === 'hm'
+    if (hm && hmSet.length === scheduler.signersNeeded('hm', threshold)) void prss.ensure(threshold, hmSet)
+    void delivery.settle(id, status?.pending ?? [])
+    if (o.now() >= (rebuildAt.get(id) ?? Number.POSITIVE_INFINITY) && monitor.up().length >= threshold) {
+      void rebuild(links.get(id) as SignerLink)
+    }
+  }
+}

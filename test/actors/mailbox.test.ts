@@ -1,0 +1,106 @@
+import { describe, expect, it } from 'vitest'
+import { Mailbox, MailboxFull, type MailboxOptions } from '../../src/actors/mailbox.ts'
+
+interface Item {
+  readonly name: string
+  readonly bytes: number
+}
+
+/** A mailbox whose batches end when the test says so. */
+function mailbox(options: Partial<MailboxOptions<Item>> = {}) {
+  const batches: { readonly names: string; readonly end: () => void }[] = []
+  const box = new Mailbox<Item>({
+    capacity: 10,
+    capacityBytes: 1000,
+    maxBatch: 4,
+    maxBatchBytes: 100,
+    bytesOf: (item) => item.bytes,
+    maxInFlight: 2,
+    run: (batch) =>
+      new Promise((resolve) => void batches.push({ names: batch.map((i) => i.name).join(''), end: () => resolve() })),
+    ...options,
+  })
+  const put = (names: string, bytes = 1): void => {
+    for (const name of names) box.submit({ name, bytes })
+  }
+  return { box, put, batches, names: () => batches.map((b) => b.names) }
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
+
+describe('a mailbox', () => {
+  it('sends an item at once when idle, and together what one turn of the event loop brought', async () => {
+    const { put, names } = mailbox()
+    put('a')
+    await turn()
+    expect(names()).toEqual(['a'])
+    put('bcd')
+    await turn()
+    expect(names()).toEqual(['a', 'bcd'])
+  })
+
+  it('makes the next batch of what arrives while batches are under way', async () => {
+    const { box, put, batches, names } = mailbox()
+    for (const item of 'abcdefg') {
+      put(item)
+      await turn()
+    }
+    expect(names()).toEqual(['a', 'b'])
+    expect([box.waiting, box.inFlight]).toEqual([5, 2])
+    batches[1]?.end()
+    await turn()
+    await turn()
+    expect(names()).toEqual(['a', 'b', 'cdef'])
+    expect([box.waiting, box.inFlight]).toEqual([1, 2])
+  })
+
+  it('keeps order and loses nothing, however items arrive', async () => {
+    const { box, put, batches, names } = mailbox({ maxInFlight: 1, capacity: 100, capacityBytes: 1000 })
+    const all = 'abcdefghijklmnopqrstuvwxyz'
+    put(all)
+    for (let i = 0; box.waiting + box.inFlight > 0 && i < 100; i++) {
+      await turn()
+      batches.at(-1)?.end()
+    }
+    expect(names().join('')).toBe(all)
+    expect(names().every((batch) => batch.length <= 4)).toBe(true)
+  })
+
+  it('refuses beyond its bound, and takes again when a batch has left', async () => {
+    const { box, put, batches } = mailbox({ maxInFlight: 1, capacity: 3 })
+    put('a')
+    await turn()
+    put('bcd')
+    expect(() => put('e')).toThrow(MailboxFull)
+    expect(box.waiting).toBe(3)
+    batches[0]?.end()
+    await turn()
+    await turn()
+    put('efg')
+    expect(() => put('h')).toThrow(MailboxFull)
+  })
+
+  it('refuses beyond its bytes, whatever the number, and counts them back', async () => {
+    const { put, batches } = mailbox({ maxInFlight: 1, capacityBytes: 100, maxBatchBytes: 1000 })
+    put('a', 60)
+    await turn()
+    put('b', 60)
+    expect(() => put('c', 60)).toThrow(MailboxFull)
+    put('d', 40)
+    batches[0]?.end()
+    await turn()
+    await turn()
+    put('e', 100)
+    expect(() => put('f', 1)).toThrow(MailboxFull)
+  })
+
+  it('bounds the bytes of a batch, but lets an item larger than that go alone', async () => {
+    const { put, names } = mailbox({ maxInFlight: 9, capacityBytes: 10_000 })
+    put('ab', 40)
+    put('c', 40)
+    put('d', 500)
+    put('e', 1)
+    await turn()
+    expect(names()).toEqual(['ab', 'c', 'd', 'e'])
+  })
+})
