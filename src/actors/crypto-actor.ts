@@ -15,7 +15,7 @@ import type { Generation } from '../protocol/prss/generation.ts'
 import { CLOCK_SKEW_MS } from '../protocol/request/authorize.ts'
 import { purposeOf } from '../protocol/request/instance.ts'
 import { RequestError } from '../protocol/request/request-error.ts'
-import type { SignerItem } from '../protocol/signing/batch.ts'
+import type { Answered, SignerItem, SigningCommit } from '../protocol/signing/batch.ts'
 import { ANSWER, type Answer, COMMAND, COMMANDS, type CommandMessage, emptyAnswer, MAX_DETAIL } from './crypto-commands.ts'
 import { GenerationRing } from './generation-ring.ts'
 import { KeyCache, type KeyCacheOptions } from './key-cache.ts'
@@ -128,7 +128,7 @@ export class CryptoActor {
     const id = this.#admissible(setup, purposeOf(items.map((i) => i.instance)), now)
     const generation = setup.protocol === 'hm' ? this.#hmGeneration(setup, digest, tickets, now) : undefined
     const make = signingEngine(setup, generation, tickets)
-    this.#admit(id, setup, now)
+    this.#admit(id, setup, now, frame.length)
     const detail = this.#loadKeys(keys)
 
     const claims: (Claim | null)[] = []
@@ -150,11 +150,12 @@ export class CryptoActor {
     }
     try {
       const judged = items.map(judgeItem)
-      const answer = this.#open(id, setup, (env) => make(env, judged), generation, {
+      const hooks: SessionHooks<Answered, SigningCommit> = {
         onCommit: ({ present }) => ({ claims: present.flatMap((b) => claims[b] ?? []) }),
         onDone: () => ({}),
         onEnd: end,
-      })
+      }
+      const answer = this.#open(id, setup, (env) => make(env, judged), generation, hooks, frame.length)
       const fresh = generation === undefined ? [] : this.#tickets.issue(TICKETS_PER_SESSION)
       const refusals = judged.flatMap((i) => ('refusal' in i ? [i.refusal] : []))
       return { ...answer, reply: { ...answer.reply, tickets: fresh }, refusals, detail: answer.detail || detail }
@@ -283,9 +284,9 @@ export class CryptoActor {
     return sessionIdOf(full)
   }
 
-  #admit(id: Uint8Array, setup: SetupFields, now: number): void {
+  #admit(id: Uint8Array, setup: SetupFields, now: number, bytes = 0): void {
     this.#sessions.expire(now)
-    const verdict = this.#sessions.admit(id, localDeadline(setup))
+    const verdict = this.#sessions.admit(id, localDeadline(setup), bytes)
     if (verdict === 'repeated') throw new SetupError('SESSION_REUSED', 'this session id was seen before')
     if (verdict === 'full') throw new SetupError('OVERLOADED', 'too many open sessions')
   }
@@ -296,11 +297,12 @@ export class CryptoActor {
     script: (env: Env) => Protocol<Result, Commit>,
     generation: Generation | undefined,
     hooks: SessionHooks<Result, Commit>,
+    bytes = 0,
   ): Answer {
     const { identity, roster, rng, authority } = this.#o
     const party = { identity, roster, rng, curves: authority.curves }
     const live = openSession(party, { id, setup, deadline: localDeadline(setup), generation, script, hooks })
-    this.#sessions.add(id, live)
+    this.#sessions.add(id, live, bytes)
     try {
       return live.start()
     } finally {

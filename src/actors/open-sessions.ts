@@ -2,6 +2,8 @@ import { toHex } from '../protocol/engine/bytes.ts'
 
 /** Sessions open at once on one worker; beyond it a signer refuses (attacks.md F-04: open sessions are capped). */
 const MAX_OPEN = 256
+/** Bytes of the frames that opened them at most: a session holds the messages that it signs. Thirty of a coordinator's largest batches. */
+const MAX_OPEN_BYTES = 256 << 20
 /** Session ids remembered so that none runs twice; each until its deadline, which a host caps at minutes. About 10 MB. */
 const MAX_SEEN = 65_536
 /** Ended sessions kept for their last reply, so that a repeated frame gets the same bytes. */
@@ -19,7 +21,8 @@ export interface Endable {
  * ended here, so that abandoned ones give their memory and secrets back (attacks.md T-17).
  */
 export class OpenSessions<S extends Endable> {
-  readonly #open = new Map<string, S>()
+  readonly #open = new Map<string, { readonly session: S; readonly bytes: number }>()
+  #bytes = 0
   readonly #ended = new Map<string, S>()
   /** Deadline by id. In order of arrival: an id may be kept longer than its deadline, behind one with a later one, never shorter. */
   readonly #seen = new Map<string, number>()
@@ -37,29 +40,30 @@ export class OpenSessions<S extends Endable> {
   }
 
   /** Whether this id is new and there is room; remembers it. */
-  admit(id: Uint8Array, deadline: number): 'ok' | 'repeated' | 'full' {
+  admit(id: Uint8Array, deadline: number, bytes = 0): 'ok' | 'repeated' | 'full' {
     const name = toHex(id)
     if (this.#seen.has(name)) return 'repeated'
-    if (this.#open.size >= MAX_OPEN || this.#seen.size >= MAX_SEEN) return 'full'
+    if (this.#open.size >= MAX_OPEN || this.#seen.size >= MAX_SEEN || this.#bytes + bytes > MAX_OPEN_BYTES) return 'full'
     this.#seen.set(name, deadline)
     return 'ok'
   }
 
-  add(id: Uint8Array, session: S): void {
-    this.#open.set(toHex(id), session)
+  add(id: Uint8Array, session: S, bytes = 0): void {
+    this.#open.set(toHex(id), { session, bytes })
+    this.#bytes += bytes
   }
 
   get(id: Uint8Array): S | undefined {
     const name = toHex(id)
-    return this.#open.get(name) ?? this.#ended.get(name)
+    return this.#open.get(name)?.session ?? this.#ended.get(name)
   }
 
   /** To be called after each step: an ended session no longer counts as open. */
   settle(id: Uint8Array): void {
     const name = toHex(id)
-    const session = this.#open.get(name)
+    const session = this.#open.get(name)?.session
     if (session === undefined || !session.ended) return
-    this.#open.delete(name)
+    this.#close(name)
     this.#ended.set(name, session)
     if (this.#ended.size > MAX_ENDED) this.#ended.delete(this.#ended.keys().next().value as string)
   }
@@ -67,16 +71,16 @@ export class OpenSessions<S extends Endable> {
   /** Ends and forgets a session with the replies it gave; its id stays seen. */
   end(id: Uint8Array): void {
     const name = toHex(id)
-    this.#open.get(name)?.end()
-    this.#open.delete(name)
+    this.#open.get(name)?.session.end()
+    this.#close(name)
     this.#ended.delete(name)
   }
 
   expire(now: number): void {
-    for (const [name, session] of this.#open) {
+    for (const [name, { session }] of this.#open) {
       if (session.deadline < now) {
         session.end()
-        this.#open.delete(name)
+        this.#close(name)
       }
     }
     for (const [name, session] of this.#ended) {
@@ -90,8 +94,14 @@ export class OpenSessions<S extends Endable> {
   }
 
   endAll(): void {
-    for (const session of this.#open.values()) session.end()
+    for (const { session } of this.#open.values()) session.end()
     this.#open.clear()
     this.#ended.clear()
+    this.#bytes = 0
+  }
+
+  #close(name: string): void {
+    this.#bytes -= this.#open.get(name)?.bytes ?? 0
+    this.#open.delete(name)
   }
 }

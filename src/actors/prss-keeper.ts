@@ -45,6 +45,8 @@ export class PrssKeeper {
   readonly #held = new Map<string, Held>()
   readonly #running = new Map<string, Promise<void>>()
   readonly #retryAt = new Map<string, number>()
+  /** Sets of which a member's operator has switched hm off, until a generation of theirs is made all the same. */
+  readonly #off = new Set<string>()
   /** Digests of generations that a member turned out to have lost, while its last heartbeat may still list them. */
   readonly #lost = new Map<string, Uint8Array>()
 
@@ -69,6 +71,11 @@ export class PrssKeeper {
     const running = this.#running.get(name) ?? this.#establish(name, threshold, signers).finally(() => this.#running.delete(name))
     this.#running.set(name, running)
     await running
+  }
+
+  /** Whether asking again is of no use: a member does not offer hm. */
+  isOff(threshold: number, signers: readonly PartyId[]): boolean {
+    return this.#off.has(nameOf(threshold, signers))
   }
 
   /** Tickets that rode on a session's replies. */
@@ -147,6 +154,7 @@ export class PrssKeeper {
       this.#retryAt.set(name, now() + BACKOFF_MS)
       const codes = end.type === 'failed' ? [...end.failures].map(([id, r]) => `${id}:${r.code}`) : ['kids differ']
       const missing = end.type === 'failed' ? end.missing.map((id) => `${id}:missing`) : []
+      if (end.type === 'failed' && [...end.failures.values()].some((r) => r.code === 'HM_POLICY')) this.#off.add(name)
       this.#o.onFailed(threshold, signers, [...codes, ...missing].join(' '))
       return
     }
@@ -155,6 +163,7 @@ export class PrssKeeper {
       stock.clear(id)
       stock.add(id, reply.tickets)
     }
+    this.#off.delete(name)
     this.#held.set(name, { kids, digest: generationDigest(kids), madeAt: now(), boots })
     this.#o.onEstablished(threshold, signers, now() - started)
   }

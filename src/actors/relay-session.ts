@@ -41,7 +41,7 @@ export async function relay(
     if (running.length === 0 && missing.length === 0 && failures.size === 0) return { type: 'done', replies: finished }
     const hopeless = missing.length > 0 || [...failures.values()].some((r) => r.envelopes.length === 0)
     if (hopeless || running.length === 0) {
-      void round(running, 'abort', () => ABORT.encode({ sessionId }), timeoutMs)
+      abort(links, finished, sessionId, timeoutMs)
       return { type: 'failed', failures, missing, finished }
     }
     const mail = [...gathered.replies].map(([from, reply]) => sortMail(from, reply.envelopes))
@@ -53,9 +53,19 @@ export async function relay(
     )
   }
   // Somebody keeps saying that it goes on.
-  const running = links.filter((l) => !finished.has(l.id) && !failures.has(l.id))
-  void round(running, 'abort', () => ABORT.encode({ sessionId }), timeoutMs)
+  abort(links, finished, sessionId, timeoutMs)
   return { type: 'failed', failures, missing: [], finished }
+}
+
+/** The missing too: what they hold of the session they shall give back now, if they can hear, and not at its deadline. */
+function abort(
+  links: readonly SignerLink[],
+  finished: ReadonlyMap<PartyId, Reply>,
+  sessionId: Uint8Array,
+  timeoutMs: number,
+): void {
+  const open = links.filter((l) => !finished.has(l.id))
+  void round(open, 'abort', () => ABORT.encode({ sessionId }), timeoutMs)
 }
 
 /**

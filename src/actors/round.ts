@@ -1,5 +1,5 @@
 import type { PartyId } from '../protocol/engine/party.ts'
-import { knownCode, REPLY, type Reply, type Route } from '../protocol/frames/signer-frames.ts'
+import { knownCode, REPLY, REPLY_TYPES, type Reply, type Route } from '../protocol/frames/signer-frames.ts'
 
 /** The way to one signer; the host plugs the transport in. */
 export interface SignerLink {
@@ -31,7 +31,10 @@ export async function round(
     links.map(async (link) => {
       try {
         const reply = REPLY.decode(await link.send(route, frameFor(link.id), timeoutMs))
-        replies.set(link.id, { ...reply, code: knownCode(reply.code) })
+        const ended = reply.type === REPLY_TYPES.failed || reply.type === REPLY_TYPES.refused
+        // An end without a reason would read as no end to whoever looks at the code alone.
+        const code = knownCode(ended ? reply.code || 'UNKNOWN' : reply.code)
+        replies.set(link.id, { ...reply, code })
       } catch {
         missing.push(link.id)
       }

@@ -66,24 +66,36 @@ export class SignerMonitor {
     return this.states().flatMap((s) => (s.up ? [] : [s.id]))
   }
 
-  /** A session could not reach these signers: they count as down until they answer a heartbeat. */
+  /** A session could not reach these signers: they count as down until they answer a heartbeat, which is sent at once. */
   report(missing: readonly PartyId[]): void {
     for (const id of missing) {
       const state = this.#states.get(id)
-      if (state?.up === true) this.#set({ ...state, up: false, since: this.#o.now(), rttMs: null })
+      if (state?.up !== true) continue
+      // Not while one is under way, and never two at a time: the timer exists between heartbeats only.
+      if (this.#timers.has(id)) this.#next(id, 0)
+      this.#set({ ...state, up: false, since: this.#o.now(), rttMs: null })
     }
   }
 
   async #beat(link: SignerLink): Promise<void> {
+    this.#timers.delete(link.id)
     const started = performance.now()
     const status = await this.#ask(link)
     if (this.#stopped) return
     if (status === null) this.report([link.id])
     else this.#answered(link, status, performance.now() - started)
-    this.#timers.set(
-      link.id,
-      setTimeout(() => void this.#beat(link), this.#o.intervalMs),
-    )
+    this.#next(link.id, this.#o.intervalMs)
+  }
+
+  #next(id: PartyId, ms: number): void {
+    if (this.#stopped) return
+    clearTimeout(this.#timers.get(id))
+    const link = this.#o.links.find((l) => l.id === id)
+    if (link !== undefined)
+      this.#timers.set(
+        id,
+        setTimeout(() => void this.#beat(link), ms),
+      )
   }
 
   /** null: no answer, or none that can be read. */

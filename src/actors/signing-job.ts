@@ -18,7 +18,7 @@ export type SigningFailure =
   | { readonly type: 'quorum'; readonly missing: readonly PartyId[] }
   | { readonly type: 'engine' }
   | { readonly type: 'refused'; readonly refusal: Refusal; readonly by: readonly PartyId[] }
-  | { readonly type: 'timeout'; readonly missing: readonly PartyId[] }
+  | { readonly type: 'timeout' }
   | { readonly type: 'abort'; readonly code: string; readonly culprits: readonly PartyId[] }
 
 export class SigningFailed extends Error {
@@ -48,10 +48,11 @@ export class SigningJob {
   /** Whom later sessions had better do without: signers of failed sessions, and above all those a failure is known to come from. */
   readonly marks = new Map<PartyId, number>()
   attempts = 0
-  /** Times it had to wait for something that a session needs. */
+  /** Times it had to wait for something that a session needs, and times there was no quorum for it. */
   waits = 0
+  graces = 0
   released = false
-  last: SigningFailure = { type: 'timeout', missing: [] }
+  last: SigningFailure = { type: 'timeout' }
   readonly #resolve: (signed: Signed) => void
   readonly #reject: (error: SigningFailed) => void
 

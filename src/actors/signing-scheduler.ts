@@ -24,7 +24,7 @@ export interface SessionReport {
 export interface SigningSchedulerOptions {
   readonly links: ReadonlyMap<PartyId, SignerLink>
   readonly monitor: Pick<SignerMonitor, 'up' | 'down' | 'report'>
-  readonly prss: Pick<PrssKeeper, 'supplies' | 'ensure' | 'restock' | 'forget' | 'voidTickets'>
+  readonly prss: Pick<PrssKeeper, 'supplies' | 'ensure' | 'isOff' | 'restock' | 'forget' | 'voidTickets'>
   readonly parties: readonly PartyId[]
   readonly rosterHash: Uint8Array
   readonly rng: Rng
@@ -45,6 +45,8 @@ const MAX_ATTEMPTS = 4
 const PAUSE_MS = 50
 /** Looks for what an hm session needs; with the pause and the PRSS protocol in between, at least two seconds. */
 const MAX_WAITS = 40
+/** Looks for a quorum that is suddenly gone: a connection that broke once is not a dead signer, as the next heartbeat shows. */
+const MAX_GRACES = 5
 /** Failures of load: whoever is overloaded or restarting is not helped by asking at once. */
 const PAUSE_AFTER: ReadonlySet<string> = new Set(['OVERLOADED', 'WORKER_LOST', 'WORKER_FAILURE'])
 /** Documents waiting in one mailbox: 400 of the largest kind. */
@@ -155,9 +157,9 @@ export class SigningScheduler {
     if (live.length === 0) return []
     try {
       const signers = this.#quorum(live, threshold, engine)
-      if (signers === null) return []
+      if (signers === null) return await this.#withoutQuorum(live, this.signersNeeded(engine, threshold))
       const supplies = engine === 'hm' ? await this.#supplies(threshold, signers) : undefined
-      if (supplies === null) return await this.#wait(live)
+      if (supplies === null) return await this.#wait(live, this.#o.prss.isOff(threshold, signers))
       const started = performance.now()
       const end = await signingSession({
         scheme,
@@ -195,8 +197,32 @@ export class SigningScheduler {
     return false
   }
 
+  /** Settles what cannot be helped; the others look again in a moment. */
+  async #withoutQuorum(jobs: readonly SigningJob[], size: number): Promise<readonly SigningJob[]> {
+    const { monitor, parties } = this.#o
+    const again = jobs.filter((job) => {
+      const [refusal] = job.refusals.values()
+      // 403 only when refusals alone leave no quorum; otherwise it is signers that are missing.
+      if (refusal !== undefined && parties.length - job.refusals.size < size) {
+        job.fail({ type: 'refused', refusal, by: [...job.refusals.keys()] })
+        return false
+      }
+      job.attempts -= 1
+      job.graces += 1
+      if (job.graces <= MAX_GRACES) return true
+      job.fail({ type: 'quorum', missing: monitor.down() })
+      return false
+    })
+    if (again.length > 0) await sleep(PAUSE_MS)
+    return again
+  }
+
   /** No session was held: the attempt does not count, the waiting does. */
-  async #wait(jobs: readonly SigningJob[]): Promise<readonly SigningJob[]> {
+  async #wait(jobs: readonly SigningJob[], inVain: boolean): Promise<readonly SigningJob[]> {
+    if (inVain) {
+      for (const job of jobs) job.fail({ type: 'engine' })
+      return []
+    }
     for (const job of jobs) {
       job.attempts -= 1
       job.waits += 1
@@ -207,22 +233,13 @@ export class SigningScheduler {
   }
 
   #quorum(jobs: readonly SigningJob[], threshold: number, engine: Engine): readonly PartyId[] | null {
-    const { monitor, parties } = this.#o
-    const up = monitor.up()
+    const up = this.#o.monitor.up()
     const size = this.signersNeeded(engine, threshold)
     const refusing = new Set(jobs.flatMap((j) => [...j.refusals.keys()]))
     const candidates = up.filter((id) => !refusing.has(id))
     const marks = new Map(candidates.map((id) => [id, jobs.reduce((sum, job) => sum + (job.marks.get(id) ?? 0), 0)]))
     // hm: always the same set, so that one generation serves all; FROST: all in turn.
-    const signers = engine === 'hm' ? fewestMarks(candidates, size, marks) : this.#picker.pick(candidates, size, marks)
-    if (signers !== null) return signers
-    for (const job of jobs) {
-      const [refusal] = job.refusals.values()
-      // 403 only when refusals alone leave no quorum; otherwise it is signers that are missing.
-      const refused = refusal !== undefined && parties.length - job.refusals.size < size
-      job.fail(refused ? { type: 'refused', refusal, by: [...job.refusals.keys()] } : { type: 'quorum', missing: monitor.down() })
-    }
-    return null
+    return engine === 'hm' ? fewestMarks(candidates, size, marks) : this.#picker.pick(candidates, size, marks)
   }
 
   async #supplies(threshold: number, signers: readonly PartyId[]): Promise<HmSupplies | null> {
@@ -243,7 +260,7 @@ export class SigningScheduler {
     if (code === 'HM_TICKET') prss.voidTickets(from)
     for (const job of jobs) {
       job.released ||= end.released
-      job.last = missing.length > 0 ? { type: 'timeout', missing } : { type: 'abort', code, culprits }
+      job.last = missing.length > 0 ? { type: 'quorum', missing } : { type: 'abort', code, culprits }
       job.mark(session.signers, [...missing, ...culprits])
     }
     return jobs

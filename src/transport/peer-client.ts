@@ -129,7 +129,10 @@ export function createPeerClient(options: PeerClientOptions): PeerClient {
           } else resolve(outcome)
         },
       }
-      const timer = setTimeout(() => call.end(new PeerError('timeout', name, 'DEADLINE')), timeoutMs)
+      // One look at the sockets first: after a stall of our own, timers run before the answers that arrived meanwhile are read, and
+      // every peer would seem silent at once.
+      const expire = () => setImmediate(() => call.end(new PeerError('timeout', name, 'DEADLINE')))
+      const timer = setTimeout(expire, timeoutMs)
       const onAbort = () => call.end(new PeerError('aborted', name, 'SIGNAL'))
       signal?.addEventListener('abort', onAbort, { once: true })
       calls.add(call)

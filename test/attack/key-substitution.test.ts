@@ -11,8 +11,8 @@ import { sessionId as sessionIdOf } from '../../src/protocol/channel/setup.ts'
 import { CERTIFICATE_REPLY, OPEN_KEYGEN, REPLY, REPLY_TYPES } from '../../src/protocol/frames/signer-frames.ts'
 import { ownedRequestHash, requestHash } from '../../src/protocol/request/authorize.ts'
 import { parseKeyId } from '../../src/protocol/request/ids.ts'
-import { inProcessSet } from '../host/set/in-process-set.ts'
-import { fresh, maliciousCoordinator, type TestSet } from './malicious-coordinator.ts'
+import { inProcessSet, type TestSet } from '../host/set/in-process-set.ts'
+import { fresh, maliciousCoordinator } from './malicious-coordinator.ts'
 
 // A certified key is one that all signers stand for. It has to say for whom, or the coordinator and the holder of any credential
 // give a user a key that the signers keep for somebody else: every deposit to its address would be theirs.

@@ -1,17 +1,18 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { AssemblerActor } from '../../src/actors/assembler-actor.ts'
-import { ASSEMBLE, ASSEMBLED } from '../../src/actors/assembler-commands.ts'
+import { ASSEMBLE, ASSEMBLED, OUTCOME_TYPES } from '../../src/actors/assembler-commands.ts'
 import { generationDigest } from '../../src/actors/generation-ring.ts'
 import type { HmSupplies } from '../../src/actors/signing-session.ts'
 import type { SignedRequest } from '../../src/host/api/coordinator-service.ts'
 import { decodeEnvelope } from '../../src/protocol/channel/envelope.ts'
 import { sessionId as sessionIdOf } from '../../src/protocol/channel/setup.ts'
-import { equalBytes } from '../../src/protocol/engine/bytes.ts'
+import { toHex } from '../../src/protocol/engine/bytes.ts'
 import type { SetupFields } from '../../src/protocol/frames/setup-frame.ts'
 import {
-  OPEN_KEYGEN,
   OPEN_SIGNING,
   REPLY,
+  REPLY_TYPES,
   type Reply,
   ROUND,
   ROUTES,
@@ -23,12 +24,9 @@ import { CERTIFICATE } from '../../src/protocol/keygen/certificate.ts'
 import type { PublicPackage } from '../../src/protocol/keygen/key-record.ts'
 import { requestHash } from '../../src/protocol/request/authorize.ts'
 import { signingInput } from '../../src/protocol/request/digest.ts'
-import { parseDocument, type Scheme, type SignDocument } from '../../src/protocol/request/document.ts'
-import { parseKeyId } from '../../src/protocol/request/ids.ts'
+import { parseDocument, type SignDocument } from '../../src/protocol/request/document.ts'
 import { instanceBytes, messageDigest, purposeOf } from '../../src/protocol/request/instance.ts'
-import type { inProcessSet } from '../host/set/in-process-set.ts'
-
-export type TestSet = Awaited<ReturnType<typeof inProcessSet>>
+import type { TestSet } from '../host/set/in-process-set.ts'
 
 /** An item as the coordinator frames it; every field is the attacker's to choose. */
 export interface Item {
@@ -40,6 +38,13 @@ export interface Item {
     readonly alg: string
     readonly signature: Uint8Array
   }
+}
+
+/** Everything the signers of a session said in both rounds. */
+interface Run {
+  readonly sessionId: Uint8Array
+  readonly first: readonly Reply[]
+  readonly second: readonly Reply[]
 }
 
 const NO_TWEAK = new Uint8Array(32)
@@ -57,8 +62,8 @@ export function maliciousCoordinator(set: TestSet) {
     await handler(id, route)(Uint8Array.from(frame))
   const ask = async (id: number, route: Route, frame: Uint8Array): Promise<Reply> => REPLY.decode(await send(id, route, frame))
 
-  const packageOf = (keyId: string): PublicPackage => {
-    const row = set.store.getKey(parseKeyId(keyId) as Uint8Array)
+  const packageOf = (keyId: Uint8Array): PublicPackage => {
+    const row = set.store.getKey(keyId)
     if (row === undefined) throw new Error('no such key')
     return CERTIFICATE.decode(row.certificate).key
   }
@@ -76,7 +81,7 @@ export function maliciousCoordinator(set: TestSet) {
   /** What an honest coordinator would frame. */
   const itemOf = (request: SignedRequest): Item => {
     const document = parseDocument(request.document) as SignDocument
-    const key = packageOf(`key_${Buffer.from(document.keyId).toString('hex')}`)
+    const key = packageOf(document.keyId)
     return {
       instance: instanceBytes({
         keyId: document.keyId,
@@ -114,75 +119,84 @@ export function maliciousCoordinator(set: TestSet) {
   const roundFrame = (sessionId: Uint8Array, round: number, envelopes: readonly Uint8Array[]): Uint8Array =>
     ROUND.encode({ sessionId, round, envelopes })
 
-  /** One ticket of each signer and the generation all of them hold. */
+  /** One ticket of each signer and the generation all of them hold; after a restart the set's own coordinator makes a new one first. */
   const supplies = async (threshold = 2, signers: readonly number[] = [1, 2, 3]): Promise<HmSupplies> => {
-    await set.prss.ensure(threshold, signers)
-    const states = await Promise.all(
-      signers.map(async (id) => STATUS.decode(await send(id, 'status', STATUS_REQUEST.encode({ tickets: 1 })))),
-    )
-    const kids = states[0]?.generations.find((g) => g.threshold === threshold)?.kids ?? []
-    return { kids, digest: generationDigest(kids), tickets: states.map((s) => s.tickets[0] as Uint8Array) }
+    for (;;) {
+      await set.prss.ensure(threshold, signers)
+      const states = await Promise.all(
+        signers.map(async (id) => STATUS.decode(await send(id, 'status', STATUS_REQUEST.encode({ tickets: 1 })))),
+      )
+      const digests = states.map((s) => generationDigest(s.generations.find((g) => g.threshold === threshold)?.kids ?? []))
+      const kids = states[0]?.generations.find((g) => g.threshold === threshold)?.kids ?? []
+      if (kids.length > 0 && new Set(digests.map(toHex)).size === 1) {
+        return { kids, digest: generationDigest(kids), tickets: states.map((s) => s.tickets[0] as Uint8Array) }
+      }
+      await sleep(20)
+    }
   }
 
-  /** Both rounds with all signers of the set-up, every reply kept. */
+  /** Both rounds with all signers of the set-up that exist, every reply kept. */
   const run = async (setup: SetupFields, items: readonly Item[], hm?: HmSupplies) => {
     const frame = openFrame(setup, items, hm)
     const sessionId = signingSessionId(setup, items)
-    const first = await Promise.all(setup.signers.map((id) => ask(id, 'openSigning', frame)))
+    const reachable = setup.signers.filter((id) => set.signers[id - 1] !== undefined)
+    const first = await Promise.all(reachable.map((id) => ask(id, 'openSigning', frame)))
     const envelopes = first.flatMap((reply) => reply.envelopes)
     const relayed = roundFrame(sessionId, 1, envelopes)
-    const second = await Promise.all(setup.signers.map((id) => ask(id, 'round', relayed)))
+    const second = await Promise.all(reachable.map((id) => ask(id, 'round', relayed)))
     return { sessionId, first, second, relayed }
   }
 
-  /** Puts the answers of a run together, as an honest assembler would: a signature or the reason why there is none. */
+  /** Puts the answers of a run together, as an honest assembler would. @param meant items with documents that can be read */
   const combine = (
-    scheme: Scheme,
     setup: SetupFields,
     items: readonly Item[],
-    run: { sessionId: Uint8Array; first: readonly Reply[]; second: readonly Reply[] },
-    hm?: HmSupplies,
+    { sessionId, first, second }: Run,
+    { hm, meant = items }: { readonly hm?: HmSupplies | undefined; readonly meant?: readonly Item[] } = {},
   ) => {
     const body = (reply: Reply) => decodeEnvelope(reply.envelopes[0] ?? new Uint8Array(0))?.body ?? new Uint8Array(0)
     return ASSEMBLED.decode(
       assembler.call(
         ASSEMBLE.encode({
           engine: setup.protocol,
-          scheme,
-          sessionId: run.sessionId,
+          scheme: setup.suite,
+          sessionId,
           threshold: setup.threshold,
           signers: setup.signers,
           kids: hm?.kids ?? [],
           tickets: hm?.tickets ?? [],
-          items: items.map((item) => {
-            const document = parseDocument(item.request.document) as SignDocument
-            const key = packageOf(`key_${Buffer.from(document.keyId).toString('hex')}`)
+          items: items.map(({ instance }, b) => {
+            const document = parseDocument((meant[b] as Item).request.document) as SignDocument
+            const key = packageOf(document.keyId)
             return {
-              instance: item.instance,
+              instance,
               input: signingInput(document.scheme, document.payload),
               publicKey: key.publicKey,
               verifyingShares: setup.signers.map((id) => key.verificationShares[key.parties.indexOf(id)] as Uint8Array),
             }
           }),
-          openings: run.first.map(body),
-          answers: run.second.map(body),
+          openings: first.map(body),
+          answers: second.map(body),
         }),
       ),
     )
   }
 
-  /** A key generation with a document of the attacker's choice; returns what the signers said in the end. */
-  const generate = async (request: SignedRequest, changes: Partial<SetupFields> = {}) => {
-    const document = parseDocument(request.document)
-    if (document.type !== 'keygen.v1') throw new Error('no key generation')
-    const { scheme, threshold, requestId } = document
-    return {
-      scheme,
-      threshold,
-      requestId,
-      frame: (setup: SetupFields) => OPEN_KEYGEN.encode({ setup, requestId, request: framed(request) }),
-      changes,
-    }
+  /** What came of each item: `signed`, the refusals of the signers, or how the session ended for all of them. */
+  const outcomes = async (
+    setup: SetupFields,
+    items: readonly Item[],
+    more: { readonly hm?: HmSupplies; readonly meant?: readonly Item[] } = {},
+  ): Promise<readonly string[]> => {
+    const both = await run(setup, items, more.hm)
+    const refused = both.first.find((reply) => reply.type === REPLY_TYPES.refused)
+    if (refused !== undefined) return items.map(() => refused.code)
+    const { code, outcomes: ends } = combine(setup, items, both, more)
+    if (code !== '') return items.map(() => code)
+    return ends.map((end) => {
+      if (end.type === OUTCOME_TYPES.signed) return 'signed'
+      return end.type === OUTCOME_TYPES.failed ? end.code : [...new Set(end.refusals.map((r) => r.why))].join()
+    })
   }
 
   return {
@@ -197,8 +211,7 @@ export function maliciousCoordinator(set: TestSet) {
     supplies,
     run,
     combine,
+    outcomes,
     packageOf,
-    generate,
-    equalBytes,
   }
 }

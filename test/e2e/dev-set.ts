@@ -13,7 +13,13 @@ interface DevLine {
   readonly token: string
   readonly client: { readonly cert: string; readonly key: string }
   readonly credential: string
-  readonly signers: readonly { readonly index: number; readonly name: string; readonly pid: number; readonly url: string; readonly command: readonly string[] }[]
+  readonly signers: readonly {
+    readonly index: number
+    readonly name: string
+    readonly pid: number
+    readonly url: string
+    readonly command: readonly string[]
+  }[]
   readonly coordinator_pid: number
   readonly gateway_pid: number
   readonly data: string
@@ -48,6 +54,7 @@ const until = async <T>(what: string, ms: number, look: () => Promise<T | undefi
     await new Promise((resolve) => setTimeout(resolve, 25))
   }
 }
+
 export { until }
 
 export async function startDevSet(args: readonly string[] = []): Promise<DevSet> {
@@ -67,7 +74,10 @@ export async function startDevSet(args: readonly string[] = []): Promise<DevSet>
   const line = JSON.parse(text) as DevLine
   const ca = readFileSync(line.ca)
   const users = new Agent({ connect: { ca }, connections: 64 })
-  const clients = new Agent({ connect: { ca, cert: readFileSync(line.client.cert), key: readFileSync(line.client.key) }, connections: 64 })
+  const clients = new Agent({
+    connect: { ca, cert: readFileSync(line.client.cert), key: readFileSync(line.client.key) },
+    connections: 64,
+  })
   const revived = new Map<number | string, ChildProcess>()
   const pids = new Map(line.signers.map((s) => [s.index, s.pid]))
 
@@ -102,11 +112,18 @@ export async function startDevSet(args: readonly string[] = []): Promise<DevSet>
     },
     reviveHost: (role) => {
       const command = line.signers[0]?.command ?? []
-      respawn(role, command.map((part) => (part === 'signer' ? role : part.replace(/signer-1/, role))))
+      respawn(
+        role,
+        command.map((part) => (part === 'signer' ? role : part.replace(/signer-1/, role))),
+      )
     },
     stop: async () => {
       for (const child of revived.values()) child.kill('SIGTERM')
-      await Promise.all([...revived.values()].map((c) => (c.exitCode !== null || c.signalCode !== null ? undefined : new Promise((r) => c.once('exit', r)))))
+      await Promise.all(
+        [...revived.values()].map((c) =>
+          c.exitCode !== null || c.signalCode !== null ? undefined : new Promise((r) => c.once('exit', r)),
+        ),
+      )
       await users.destroy()
       await clients.destroy()
       dev.kill('SIGTERM')

@@ -14,7 +14,9 @@ describe('a 2-of-3 set of five processes', () => {
   const sign = (scheme: Scheme, message: Uint8Array, more: object = {}) =>
     set.call('POST', '/api/v1/sign', { key_id: keys[scheme].id, payload: payloadOf(scheme, message), ...more })
   const quorum = (wanted: string) =>
-    until(`quorum ${wanted}`, 15_000, async () => ((await set.call('GET', '/api/v1/set')).body?.quorum === wanted ? true : undefined))
+    until(`quorum ${wanted}`, 15_000, async () =>
+      (await set.call('GET', '/api/v1/set')).body?.quorum === wanted ? true : undefined,
+    )
   const signsAgain = (scheme: Scheme, ms: number) =>
     until(`${scheme} signs`, ms, async () => {
       const answer = await sign(scheme, text('again'))
@@ -73,7 +75,10 @@ describe('a 2-of-3 set of five processes', () => {
   })
 
   it('one bad request spoils nothing in a batch, order is kept', async () => {
-    const good = (i: number) => ({ key_id: keys['ecdsa-secp256k1'].id, payload: payloadOf('ecdsa-secp256k1', text(`batch ${i}`)) })
+    const good = (i: number) => ({
+      key_id: keys['ecdsa-secp256k1'].id,
+      payload: payloadOf('ecdsa-secp256k1', text(`batch ${i}`)),
+    })
     const unknown = { ...good(1), key_id: `key_${'00'.repeat(32)}` }
     const answer = await set.call('POST', '/api/v1/sign/batch', { items: [good(0), unknown, good(2)] })
     expect(answer.status).toBe(200)
@@ -104,7 +109,9 @@ describe('a 2-of-3 set of five processes', () => {
   it('a signer that falls silent: FROST requests under way move to other signers', async () => {
     set.signal(2, 'SIGSTOP')
     try {
-      const answers = await Promise.all(Array.from({ length: 10 }, (_, i) => sign('eddsa-ed25519', text(`silent ${i}`), { wait_ms: 10_000 })))
+      const answers = await Promise.all(
+        Array.from({ length: 10 }, (_, i) => sign('eddsa-ed25519', text(`silent ${i}`), { wait_ms: 10_000 })),
+      )
       for (const [i, answer] of answers.entries()) {
         expect(answer.status, JSON.stringify(answer.body)).toBe(200)
         expect(answer.body.signers).toEqual([1, 3])
@@ -173,7 +180,9 @@ describe('a 2-of-3 set of five processes', () => {
     const hosts = ['gateway', 'coordinator', 'signer-1', 'signer-2', 'signer-3']
     const secrets = hosts.flatMap((host) => {
       const dir = `${set.line.data}/${host}`
-      return readdirSync(dir).flatMap((file) => (/\.key$|credential/.test(file) && !file.endsWith('.crt') ? [readFileSync(`${dir}/${file}`)] : []))
+      return readdirSync(dir).flatMap((file) =>
+        /\.key$|credential/.test(file) && !file.endsWith('.crt') ? [readFileSync(`${dir}/${file}`)] : [],
+      )
     })
     expect(secrets.length).toBeGreaterThan(5)
     const needles = secrets.flatMap((s) => {

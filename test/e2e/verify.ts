@@ -1,7 +1,7 @@
 import { createPublicKey, verify } from 'node:crypto'
 import { schnorr, secp256k1 } from '@noble/curves/secp256k1.js'
-import { keccak_256 } from '@noble/hashes/sha3.js'
 import { sha256 } from '@noble/hashes/sha2.js'
+import { keccak_256 } from '@noble/hashes/sha3.js'
 import { expect } from 'vitest'
 
 export const SCHEMES = ['ecdsa-secp256k1', 'schnorr-secp256k1', 'eddsa-ed25519'] as const
@@ -28,7 +28,11 @@ interface KeyJson {
  * Checks an answered signature with code that the set does not use: noble for the curves of Bitcoin, OpenSSL for Ed25519 (cofactorless, RFC
  * 8032 5.1.7). ECDSA must be low-s and recover to the key's Ethereum address.
  */
-export function expectValid(key: KeyJson, message: Uint8Array, signature: { readonly serialized: string; readonly y_parity?: number }): void {
+export function expectValid(
+  key: KeyJson,
+  message: Uint8Array,
+  signature: { readonly serialized: string; readonly y_parity?: number },
+): void {
   const publicKey = bytes(key.public_key)
   const serialized = bytes(signature.serialized)
   if (key.scheme === 'eddsa-ed25519') {
@@ -44,7 +48,9 @@ export function expectValid(key: KeyJson, message: Uint8Array, signature: { read
   const compact = serialized.subarray(0, 64)
   expect(secp256k1.verify(compact, digest, publicKey, { prehash: false, lowS: true })).toBe(true)
   expect(serialized[64]).toBe(27 + (signature.y_parity as number))
-  const recovered = secp256k1.Signature.fromBytes(compact, 'compact').addRecoveryBit(signature.y_parity as number).recoverPublicKey(digest)
+  const recovered = secp256k1.Signature.fromBytes(compact, 'compact')
+    .addRecoveryBit(signature.y_parity as number)
+    .recoverPublicKey(digest)
   const account = keccak_256(recovered.toBytes(false).subarray(1)).subarray(12)
   expect(`0x${Buffer.from(account).toString('hex')}`).toBe(key.addresses.evm?.toLowerCase())
 }

@@ -151,7 +151,9 @@ const used = (): number => {
 }
 
 const describe = (error: unknown): string =>
-  error instanceof Error ? `${error.name}: ${error.message}\n${(error.stack ?? '').split('\n').slice(1, 9).join('\n')}` : `thrown: ${String(error)}`
+  error instanceof Error
+    ? `${error.name}: ${error.message}\n${(error.stack ?? '').split('\n').slice(1, 9).join('\n')}`
+    : `thrown: ${String(error)}`
 
 /** Shortest runs of a failing input are the ones that people read. */
 const MAX_SHRINKS = 400

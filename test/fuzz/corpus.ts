@@ -16,7 +16,8 @@ export function readCorpus(target: string): ReadonlyMap<string, Uint8Array> {
 }
 
 /** A name that the same bytes always get. */
-export const contentName = (prefix: 'found' | 'grown', input: Uint8Array): string => `${prefix}-${toHex(sha256(input)).slice(0, 12)}.bin`
+export const contentName = (prefix: 'found' | 'grown', input: Uint8Array): string =>
+  `${prefix}-${toHex(sha256(input)).slice(0, 12)}.bin`
 
 /** @returns the file's path. */
 export function writeCorpus(target: string, name: string, input: Uint8Array): string {

@@ -11,8 +11,8 @@ export interface Material {
 
 /** Where off-by-one, sign and width mistakes live. */
 export const NUMBERS: readonly number[] = [
-  0, 1, 2, 3, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 255, 256, 257, 32767, 32768, 65534, 65535, 65536, 0x7fffffff, 0x80000000,
-  0xffffffff,
+  0, 1, 2, 3, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 255, 256, 257, 32767, 32768, 65534, 65535, 65536, 0x7fffffff,
+  0x80000000, 0xffffffff,
 ]
 
 const BYTES: readonly number[] = [0, 1, 2, 3, 4, 0x7f, 0x80, 0x90, 0xa0, 0xc0, 0xc4, 0xdc, 0xdd, 0xfe, 0xff]
@@ -60,6 +60,8 @@ const CHANGES: readonly Change[] = [
   (bytes, { dice }) => put(bytes, at(bytes, dice), 1 + dice.below(32), new Uint8Array(1 + dice.below(32)).fill(dice.pick(BYTES))),
   (bytes, { dice, dictionary }) => {
     const word = dictionary.length > 0 ? dice.pick(dictionary) : number(dice)
+    // Points and scalars stand in rows.
+    if (dice.once(2) && word.length > 0) return put(bytes, word.length * dice.below(Math.ceil(bytes.length / word.length)), word.length, word)
     return put(bytes, at(bytes, dice), dice.once(2) ? word.length : 0, word)
   },
   (bytes, { dice }) => bytes.slice(0, at(bytes, dice)),

@@ -3,7 +3,7 @@ import type { Dice } from './dice.ts'
 import { type Material, NUMBERS } from './mutate-bytes.ts'
 
 /** A message body as a tree that mutations can change without breaking all lengths around the change. */
-type Tree = { readonly kind: 'scalar' | 'bytes' | 'text'; body: Uint8Array; wide?: boolean } | List
+export type Tree = { readonly kind: 'scalar' | 'bytes' | 'text'; body: Uint8Array; wide?: boolean } | List
 interface List {
   readonly kind: 'list'
   items: Tree[]
@@ -59,7 +59,11 @@ export function writeTree(tree: Tree): Uint8Array {
   if (tree.kind === 'list') {
     const { length } = tree.items
     const head =
-      length < 16 && tree.wide !== true ? u8(0x90 + length) : length < 65536 ? concat(u8(0xdc), u16(length)) : concat(u8(0xdd), u32(length))
+      length < 16 && tree.wide !== true
+        ? u8(0x90 + length)
+        : length < 65536
+          ? concat(u8(0xdc), u16(length))
+          : concat(u8(0xdd), u32(length))
     return concat(head, ...tree.items.map(writeTree))
   }
   const { length } = tree.body
@@ -104,7 +108,10 @@ const LENGTHS = [0, 1, 15, 16, 31, 32, 33, 63, 64, 65, 96, 255, 256, 4096]
 
 function resized(body: Uint8Array, dice: Dice): Uint8Array {
   const length = dice.once(2) ? Math.max(0, body.length + dice.below(3) - 1) : dice.pick(LENGTHS)
-  return concat(body.subarray(0, length), dice.once(2) ? new Uint8Array(Math.max(0, length - body.length)) : dice.bytes(Math.max(0, length - body.length)))
+  return concat(
+    body.subarray(0, length),
+    dice.once(2) ? new Uint8Array(Math.max(0, length - body.length)) : dice.bytes(Math.max(0, length - body.length)),
+  )
 }
 
 function changeList(list: List, dice: Dice, piece: () => Tree): void {
@@ -132,7 +139,8 @@ export function mutateMsgpack(tree: Tree, m: Material, deeper: (body: Uint8Array
     if (other === null || dice.once(3)) return { kind: 'scalar', body: dice.pick(SCALARS) }
     return structuredClone(dice.pick(allNodes(other)))
   }
-  if (dice.once(16)) node.kind === 'scalar' ? Object.assign(node, { body: dice.pick(SCALARS) }) : Object.assign(node, { wide: true })
+  if (dice.once(16))
+    node.kind === 'scalar' ? Object.assign(node, { body: dice.pick(SCALARS) }) : Object.assign(node, { wide: true })
   else if (node.kind === 'list') changeList(node, dice, piece)
   else if (node.kind === 'scalar') node.body = dice.once(2) ? dice.pick(SCALARS) : integer(dice.pick(NUMBERS))
   else if (dice.once(3)) node.body = resized(node.body, dice)

@@ -1,6 +1,6 @@
-import { concat } from '../../src/protocol/engine/bytes.ts'
 import type { Dice } from './dice.ts'
 import type { Material } from './mutate-bytes.ts'
+import { mutateJson, readJsonTree } from './mutate-json.ts'
 
 /** Strings, numbers, names and marks of JSON; whatever lies between is one token too. */
 const TOKEN = /"(?:[^"\\]|\\.)*"|-?[0-9][0-9.eE+-]*|[a-z]+|[{}[\],:]|\s+|[^]/g
@@ -74,35 +74,41 @@ function changedString(token: string, dice: Dice): string {
   return `"${text.toUpperCase()}"`
 }
 
+/** A document inside the string is changed as a document, anything else as characters. */
+function changedLeaf(token: string, dice: Dice, deeper: (body: Uint8Array) => Uint8Array): string {
+  const document = inner(token)
+  if (document !== null && !dice.once(4)) return `"${Buffer.from(deeper(document)).toString('base64url')}"`
+  if (token.startsWith('"')) return changedString(token, dice)
+  return /^-?[0-9]/.test(token) ? String(Number(token) + dice.below(5) - 2) : dice.pick(WORDS)
+}
+
 /**
- * One change to JSON as JSON: members and values rather than characters.
+ * One change to JSON: mostly to its members and values, else to its tokens, which may break it.
  * @param deeper changes a document inside a string.
  */
 export function mutateText(text: string, m: Material, deeper: (body: Uint8Array) => Uint8Array): Uint8Array {
   const { dice } = m
-  const tokens = text.match(TOKEN) ?? []
-  const i = dice.below(tokens.length)
-  const token = tokens[i] ?? ''
-  const document = inner(token)
-  const others = readText(m.other)?.match(TOKEN) ?? []
+  const other = readText(m.other)
+  const others = other?.match(TOKEN) ?? []
   const word = (): string => {
     if (others.length > 0 && dice.once(2)) return dice.pick(others)
-    if (m.dictionary.length > 0 && dice.once(2)) {
-      const entry = Buffer.from(dice.pick(m.dictionary)).toString()
-      return dice.once(2) ? JSON.stringify(entry) : entry
-    }
-    return dice.pick(WORDS)
+    if (m.dictionary.length === 0 || dice.once(2)) return dice.pick(WORDS)
+    const entry = Buffer.from(dice.pick(m.dictionary)).toString()
+    return dice.once(2) ? JSON.stringify(entry) : entry
   }
-  if (document !== null && !dice.once(4)) tokens[i] = `"${Buffer.from(deeper(document)).toString('base64url')}"`
-  else {
-    const act = dice.below(8)
-    if (act === 0) tokens.splice(i, 1 + dice.below(4))
-    else if (act === 1) tokens.splice(i, 0, ...tokens.slice(i, i + 1 + dice.below(4)))
-    else if (act === 2) tokens.splice(i, 0, word())
-    else if (act < 5) tokens[i] = word()
-    else if (act === 5) tokens[i] = tokens[dice.below(tokens.length)] ?? ''
-    else if (token.startsWith('"')) tokens[i] = changedString(token, dice)
-    else tokens[i] = /^-?[0-9]/.test(token) ? String(Number(token) + dice.below(5) - 2) : word()
+  const tree = dice.once(4) ? null : readJsonTree(text)
+  if (tree !== null) {
+    const changeLeaf = (leaf: string): string => changedLeaf(leaf, dice, deeper)
+    return utf8.encode(mutateJson(tree, { dice, other: other === null ? null : readJsonTree(other), word, changeLeaf }))
   }
-  return concat(utf8.encode(tokens.join('')))
+  const tokens = text.match(TOKEN) ?? []
+  const i = dice.below(tokens.length)
+  const act = dice.below(7)
+  if (act === 0) tokens.splice(i, 1 + dice.below(4))
+  else if (act === 1) tokens.splice(i, 0, ...tokens.slice(i, i + 1 + dice.below(4)))
+  else if (act === 2) tokens.splice(i, 0, word())
+  else if (act === 3) tokens[i] = word()
+  else if (act === 4) tokens[i] = tokens[dice.below(tokens.length)] ?? ''
+  else tokens[i] = changedLeaf(tokens[i] ?? '', dice, deeper)
+  return utf8.encode(tokens.join(''))
 }

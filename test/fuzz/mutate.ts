@@ -8,7 +8,7 @@ const MAX_DEPTH = 4
 /** One change, in the terms of whatever the bytes turn out to be; now and then one that breaks them. */
 function mutateOnce(input: Uint8Array, m: Material, depth: number): Uint8Array {
   const deeper = (body: Uint8Array): Uint8Array => mutateOnce(body, m, depth + 1)
-  if (depth < MAX_DEPTH && !m.dice.once(6)) {
+  if (depth < MAX_DEPTH && !m.dice.once(10)) {
     const tree = readTree(input)
     if (tree !== null) return mutateMsgpack(tree, m, deeper)
     const text = readText(input)

@@ -1,20 +1,27 @@
 import { AssemblerActor } from '../../src/actors/assembler-actor.ts'
 import { CryptoActor } from '../../src/actors/crypto-actor.ts'
-import { type Answer, ANSWER, COMMAND, COMMANDS, type CommandMessage } from '../../src/actors/crypto-commands.ts'
+import { ANSWER, type Answer, COMMAND, COMMANDS, type CommandMessage } from '../../src/actors/crypto-commands.ts'
 import { generationDigest } from '../../src/actors/generation-ring.ts'
-import { relay } from '../../src/actors/relay-session.ts'
+import { type RelayEnd, relay } from '../../src/actors/relay-session.ts'
 import type { SignerLink } from '../../src/actors/round.ts'
 import { type SessionItem, type SigningEnd, signingSession } from '../../src/actors/signing-session.ts'
 import { openRecord, sealRecord } from '../../src/host/kms/sealing.ts'
+import type { SignerKey } from '../../src/host/store/signer-store.ts'
 import { sessionId as sessionIdOf } from '../../src/protocol/channel/setup.ts'
-import { concat, equalBytes, toHex } from '../../src/protocol/engine/bytes.ts'
+import { equalBytes, toHex } from '../../src/protocol/engine/bytes.ts'
 import type { PartyId } from '../../src/protocol/engine/party.ts'
-import { OPEN_KEYGEN, OPEN_PRSS, type Route } from '../../src/protocol/frames/signer-frames.ts'
+import { OPEN_KEYGEN, OPEN_PRSS, REPLY, type Route } from '../../src/protocol/frames/signer-frames.ts'
 import { CERTIFICATE, type Certificate } from '../../src/protocol/keygen/certificate.ts'
 import { PUBLIC_PACKAGE } from '../../src/protocol/keygen/key-record.ts'
 import { authorizationMessage, type Credential, ownedRequestHash, requestHash } from '../../src/protocol/request/authorize.ts'
 import { signingInput } from '../../src/protocol/request/digest.ts'
-import { type Document, encodeDocument, type KeygenDocument, type Scheme, type SignDocument } from '../../src/protocol/request/document.ts'
+import {
+  type Document,
+  encodeDocument,
+  type KeygenDocument,
+  type Scheme,
+  type SignDocument,
+} from '../../src/protocol/request/document.ts'
 import { instanceBytes, messageDigest } from '../../src/protocol/request/instance.ts'
 import { seededRng } from '../simulator/seeded-rng.ts'
 import { identityOf, makeWorld, type World } from '../simulator/world.ts'
@@ -79,10 +86,15 @@ export const signDocument = (scheme: Scheme, keyId: Uint8Array, changes: Partial
 
 const dataKeyOf = (id: PartyId): Uint8Array => seededRng(`trio/data-key/${id}`)(32)
 
+const placeOf = (id: PartyId, keyId: Uint8Array, epoch: number) => ({ table: 'keys', keyId, party: id, epoch })
+
+/** What stands in a signer's sealed record. */
+export const unsealedBy = (id: PartyId, sealed: Uint8Array, keyId: Uint8Array, epoch: number): Uint8Array =>
+  openRecord(dataKeyOf(id), placeOf(id, keyId, epoch), sealed)
+
 /** A crypto actor as its host starts it; the same randomness every time. */
 export function startActor(id: PartyId, name = 'actor'): CryptoActor {
   const { signSeed, exchangeSecret } = identityOf(TRIO, id)
-  const place = (keyId: Uint8Array, epoch: number) => ({ table: 'keys', keyId, party: id, epoch })
   return new CryptoActor({
     identity: { id, signSeed: Uint8Array.from(signSeed), exchangeSecret: Uint8Array.from(exchangeSecret) },
     roster: TRIO.roster,
@@ -91,8 +103,8 @@ export function startActor(id: PartyId, name = 'actor'): CryptoActor {
     capacity: 256,
     hm: true,
     authority: { audience: AUDIENCE, curves: TRIO.curves, credentials: new Map([[CREDENTIAL.id, CREDENTIAL]]) },
-    seal: (plain, keyId, epoch) => sealRecord(dataKeyOf(id), place(keyId, epoch), plain),
-    unseal: (sealed, keyId, epoch) => openRecord(dataKeyOf(id), place(keyId, epoch), sealed),
+    seal: (plain, keyId, epoch) => sealRecord(dataKeyOf(id), placeOf(id, keyId, epoch), plain),
+    unseal: (sealed, keyId, epoch) => unsealedBy(id, sealed, keyId, epoch),
   })
 }
 
@@ -119,6 +131,11 @@ export class SignerTrio {
     for (const id of this.actors.keys()) this.rows.set(id, new Map())
   }
 
+  /** The signer's store has this key. */
+  hold(id: PartyId, row: KeyRow): void {
+    this.rows.get(id)?.set(toHex(row.keyId), row)
+  }
+
   ask(to: PartyId, route: Route, frame: Uint8Array): Answer {
     const kind = KINDS[route]
     if (kind === undefined) throw new Error(`no command for ${route}`)
@@ -128,39 +145,50 @@ export class SignerTrio {
     const { pending } = answer
     if (pending !== null) {
       const { keyId, credentialId, tenant, publicPackage, sealedShare } = pending
-      rows.set(toHex(keyId), { keyId, credentialId, tenant, publicPackage, sealedShare })
+      this.hold(to, { keyId, credentialId, tenant, publicPackage, sealedShare })
     }
     return answer
   }
 
-  links(ids: readonly PartyId[], encode: (answer: Answer) => Uint8Array): readonly SignerLink[] {
+  /** Ways to the actors; what goes over them is recorded. */
+  links(ids: readonly PartyId[] = [1, 2, 3]): readonly SignerLink[] {
     return ids.map((id) => ({
       id,
       send: async (route, frame) => {
-        const reply = encode(this.ask(id, route, frame))
+        const reply = REPLY.encode(this.ask(id, route, frame).reply)
         this.traffic.push({ to: id, route, frame, reply })
         return reply
       },
     }))
   }
 
-  /** The certificate of a new key that all three hold. */
-  async keygen(scheme: Scheme, links: readonly SignerLink[]): Promise<Certificate> {
+  /** A key generation as a coordinator relays it. */
+  async relayKeygen(links: readonly SignerLink[], scheme: Scheme = 'eddsa-ed25519'): Promise<RelayEnd> {
     const document = keygenDocument(scheme)
     const bytes = encodeDocument(document)
     const setup = this.#setup('dkg', scheme, [1, 2, 3])
     const sessionId = sessionIdOf({ ...setup, purpose: ownedRequestHash(requestHash(bytes), CREDENTIAL.id) })
     const frame = OPEN_KEYGEN.encode({ setup, requestId: document.requestId, request: requested(bytes) })
-    const end = await relay(links, { route: 'openKeygen', frame }, sessionId, 1000)
-    if (end.type !== 'done') throw new Error(`the honest key generation failed: ${[...end.failures.values()].map((r) => r.code).join()}`)
+    return await relay(links, { route: 'openKeygen', frame }, sessionId, 1000)
+  }
+
+  /** The certificate of a new key that all three hold. */
+  async keygen(scheme: Scheme, links: readonly SignerLink[]): Promise<Certificate> {
+    const end = await this.relayKeygen(links, scheme)
+    if (end.type !== 'done')
+      throw new Error(`the honest key generation failed: ${[...end.failures.values()].map((r) => r.code).join()}`)
     return CERTIFICATE.decode(end.replies.get(1)?.result as Uint8Array)
+  }
+
+  async relayPrss(links: readonly SignerLink[]): Promise<RelayEnd> {
+    const setup = this.#setup('prss', 'none', [1, 2, 3])
+    const frame = OPEN_PRSS.encode({ setup })
+    return await relay(links, { route: 'openPrss', frame }, sessionIdOf({ ...setup, purpose: new Uint8Array(0) }), 1000)
   }
 
   /** The kids and a ticket of each, from a new PRSS generation. */
   async prss(links: readonly SignerLink[]) {
-    const setup = this.#setup('prss', 'none', [1, 2, 3])
-    const frame = OPEN_PRSS.encode({ setup })
-    const end = await relay(links, { route: 'openPrss', frame }, sessionIdOf({ ...setup, purpose: new Uint8Array(0) }), 1000)
+    const end = await this.relayPrss(links)
     if (end.type !== 'done') throw new Error('the honest PRSS generation failed')
     const result = end.replies.get(1)?.result as Uint8Array
     const kids = Array.from({ length: result.length / 32 }, (_, i) => result.slice(32 * i, 32 * i + 32))
@@ -236,4 +264,18 @@ export function rowOf(rows: Iterable<KeyRow>, keyId: Uint8Array) {
   return undefined
 }
 
-export const joined = (parts: readonly Uint8Array[]): Uint8Array => concat(...parts)
+/** A key of a signer as its store takes it. */
+export function storedKey(self: PartyId, row: KeyRow, { key, signatures }: Certificate): SignerKey {
+  return {
+    ...row,
+    scheme: key.scheme,
+    epoch: key.epoch,
+    threshold: key.threshold,
+    parties: key.parties.length,
+    requestId: `req_keygen-${key.scheme}`,
+    requestHash: requestHash(encodeDocument(keygenDocument(key.scheme))),
+    label: null,
+    ownSignature: signatures[key.parties.indexOf(self)] as Uint8Array,
+    createdAt: NOW,
+  }
+}

@@ -19,7 +19,8 @@ export interface Stage<Result, Commit> {
 
 export function stage<Result, Commit>(plan: Plan<Result, Commit>): Stage<Result, Commit> {
   const run = runSession(plan)
-  for (const [id, end] of run.ends) if (end.type !== 'done') throw new Error(`honest ${id} ended with ${end.fault.code}: ${end.fault.detail}`)
+  for (const [id, end] of run.ends)
+    if (end.type !== 'done') throw new Error(`honest ${id} ended with ${end.fault.code}: ${end.fault.detail}`)
   return { plan, run }
 }
 
@@ -56,8 +57,11 @@ export function attackerAt<R, C>(s: Stage<R, C>, round: number): Channel {
 }
 
 /** Envelopes of an exchange that the attacker makes up, validly signed, encrypted and authenticated. */
-export const sealed = (channel: Channel, round: number, exchange: Pick<Exchange, 'broadcast' | 'direct'>): readonly Uint8Array[] =>
-  channel.seal(round, { name: 'fuzz', from: [], ...exchange }).map((a) => encodeEnvelope(a.envelope))
+export const sealed = (
+  channel: Channel,
+  round: number,
+  exchange: Pick<Exchange, 'broadcast' | 'direct'>,
+): readonly Uint8Array[] => channel.seal(round, { name: 'fuzz', from: [], ...exchange }).map((a) => encodeEnvelope(a.envelope))
 
 /** What must hold of any failure that the attacker's bytes bring about. */
 export function assertFair(fault: Fault, extra: readonly PartyId[] = []): void {

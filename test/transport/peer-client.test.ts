@@ -129,6 +129,19 @@ describe('a peer that fails', () => {
     expect(text(await peer.post('/echo', bytes('back'), IN_TIME))).toBe('back')
   })
 
+  it('is not taken for silent when it was us who did not listen', async () => {
+    const { child, url } = await signerProcess()
+    await using peer = call(url)
+    await peer.post('/echo', bytes('warm'), IN_TIME)
+    const answer = peer.post('/echo', bytes('in time'), { timeoutMs: 100 })
+    await new Promise(setImmediate)
+    // Somebody's large request keeps this host's only thread busy, past the deadlines of all its calls.
+    const until = performance.now() + 400
+    while (performance.now() < until);
+    expect(text(await answer)).toBe('in time')
+    child.kill('SIGKILL')
+  })
+
   it('ends as timeout when it is frozen', async () => {
     const { child, url } = await signerProcess()
     await using peer = call(url)

@@ -43,5 +43,7 @@ function plain(value: Json): unknown {
  * @throws ApiProblem malformed_request, payload_too_large, overloaded; RequestError
  */
 export async function readJson(c: Context<HttpEnv>, maxBytes: number): Promise<unknown> {
-  return plain(parseStrictJson(await readBody(c, maxBytes), maxBytes))
+  const body = await readBody(c, maxBytes)
+  c.set('bodyBytes', body.length)
+  return plain(parseStrictJson(body, maxBytes))
 }

@@ -10,6 +10,8 @@ export interface HttpEnv {
     exchangeId: string
     /** Of calls under /api; the others are not counted. */
     ticket: Ticket | undefined
+    /** Length of the body that was read, 0 before; for charging by size. */
+    bodyBytes: number | undefined
     /** Logs what the answer does not say. */
     report: (problem: ApiProblem) => void
     /** For the access log: a configured client's or principal's name. */

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { exportJWK } from 'jose'
 import { z } from 'zod'
 import { toHex } from '../../protocol/engine/bytes.ts'
@@ -65,8 +65,9 @@ async function createDevKeys(dataDir: string, threshold: number, parties: number
   if (existsSync(dataDir) && readdirSync(dataDir).length > 0) {
     throw new Error(`${dataDir} holds something else than a Quorate set; choose another directory with --data`)
   }
-  const temporary = `${dataDir}.new-${process.pid}`
-  mkdirSync(temporary, { recursive: true, mode: 0o700 })
+  mkdirSync(dirname(dataDir), { recursive: true, mode: 0o700 })
+  // A name that nobody could have taken before us: in /tmp a prepared directory would be somebody else's, keys and all.
+  const temporary = mkdtempSync(`${dataDir}.new-`)
   try {
     await fill(temporary, threshold, parties)
     renameSync(temporary, dataDir)

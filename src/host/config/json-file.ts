@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { z } from 'zod'
 import { type Json, parseStrictJson } from '../../protocol/request/strict-json.ts'
 
@@ -9,7 +9,13 @@ export const MAX_JSON = 1 << 20
  * Reads a JSON file of a known form. Strict: a member that nobody knows, or one that stands twice, is a mistake.
  * @throws Error naming the file and the place.
  */
-export const readJsonFile = <T>(path: string, schema: z.ZodType<T>): T => parseJson(readFileSync(path), schema, path)
+export function readJsonFile<T>(path: string, schema: z.ZodType<T>): T {
+  // These files say who may ask, who is a signer and whose tokens count. Windows has no such modes.
+  if (process.platform !== 'win32' && (statSync(path).mode & 0o002) !== 0) {
+    throw new Error(`${path}: everybody can write it: chmod o-w it`)
+  }
+  return parseJson(readFileSync(path), schema, path)
+}
 
 /** @throws Error naming `name` and the place. */
 export function parseJson<T>(bytes: Uint8Array, schema: z.ZodType<T>, name: string): T {

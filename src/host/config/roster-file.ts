@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { makeRoster, type Roster } from '../../protocol/channel/roster.ts'
-import { toHex } from '../../protocol/engine/bytes.ts'
+import { fromHex, toHex } from '../../protocol/engine/bytes.ts'
 import { AUDIENCE } from '../../protocol/request/ids.ts'
 import { FINGERPRINT, formatJson, hexBytes, NAME, parseJson, readJsonFile } from './json-file.ts'
 import { isOrigin } from './setting.ts'
@@ -25,6 +25,7 @@ export interface RosterFile {
 }
 
 const FORMAT = 1
+const AUDIENCE_PREFIX = 'set_'
 
 export const ROSTER_SIGNER = z.strictObject({
   index: z.int().min(1).max(65534),
@@ -55,6 +56,7 @@ export type RosterSigner = z.output<typeof ROSTER_SIGNER>
 export function makeRosterFile(epoch: number, entries: readonly RosterSigner[], audience?: string): RosterFile {
   const sorted = [...entries].sort((a, b) => a.index - b.index)
   if (new Set(sorted.map((s) => s.name)).size !== sorted.length) throw new RangeError('a name stands twice in the roster')
+  if (audience === undefined && epoch !== 1) throw new RangeError('a later roster names the audience of the first')
   const roster = makeRoster(
     epoch,
     sorted.map((s) => ({
@@ -63,10 +65,10 @@ export function makeRosterFile(epoch: number, entries: readonly RosterSigner[], 
       exchangeKey: s.exchange_key,
       tlsFingerprint: Uint8Array.from(Buffer.from(s.tls_fingerprint, 'hex')),
     })),
+    ...(epoch === 1 || audience === undefined ? [] : [fromHex(audience.slice(AUDIENCE_PREFIX.length))]),
   )
-  const own = `set_${toHex(roster.hash)}`
+  const own = `${AUDIENCE_PREFIX}${toHex(roster.hash)}`
   if (audience !== undefined && epoch === 1 && audience !== own) throw new RangeError('the first roster is its own audience')
-  if (audience === undefined && epoch !== 1) throw new RangeError('a later roster names the audience of the first')
   return {
     roster,
     audience: audience ?? own,

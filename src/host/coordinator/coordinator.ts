@@ -53,8 +53,6 @@ export interface CoordinatorOptions {
 /** Request ids written into one log line. */
 const MAX_LOGGED = 8
 
-export type Coordinator = ReturnType<typeof createCoordinator>
-
 /** All parts of a coordinator but its HTTP server, workers and connections. */
 export function createCoordinator(o: CoordinatorOptions) {
   const { config, links, store, commits, curves, rng, now, log, times = DEFAULT_TIMES } = o

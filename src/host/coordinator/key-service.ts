@@ -118,6 +118,7 @@ export class KeyService {
     const started = performance.now()
     const sessionId = sessionIdOf({ ...setup, purpose: hash })
     const end = await relay([...links.values()], { route: 'openKeygen', frame }, sessionId, timeoutMs)
+    if (end.type === 'failed') monitor.report(end.missing)
     const holders = end.type === 'done' ? end.replies : end.finished
     const made = this.#certified(
       [...holders.values()].map((r) => r.result),
@@ -126,7 +127,8 @@ export class KeyService {
     if (made === undefined) return await this.#failed(end, asked)
     const { certificate, bytes } = made
     store.putKey(directoryRow(certificate, bytes, { owner, requestId, label, createdAt: now() }), setup.signers)
-    for (const id of holders.keys()) store.acknowledge(certificate.key.keyId, id)
+    // Who finished with anything else may not hold this key: the delivery asks it.
+    for (const [id, { result }] of holders) if (equalBytes(result, bytes)) store.acknowledge(certificate.key.keyId, id)
     log.info({ key: toHex(certificate.key.keyId), scheme, ms: Math.round(performance.now() - started) }, 'key generated')
     return await this.#finish(certificate.key.keyId, asked)
   }
@@ -141,10 +143,9 @@ export class KeyService {
   }
 
   async #failed(end: RelayEnd, asked: Asked): Promise<StoredDirectoryKey> {
-    const { names, monitor, log } = this.#o
+    const { names, log } = this.#o
     const failures = end.type === 'done' ? new Map<never, never>() : end.failures
     const missing = end.type === 'done' ? [] : end.missing
-    monitor.report(missing)
     const replies = [...failures.values()]
     log.warn({ missing, codes: [...failures].map(([id, r]) => `${id}:${r.code}`) }, 'key generation failed')
     for (const { code, result } of replies) {
@@ -175,7 +176,8 @@ export class KeyService {
     const row = store.getKey(keyId)?.state === 'active' ? store.getKey(keyId) : await delivery.deliver(keyId)
     if (row?.state === 'active' && equalBytes(row.requestHash, hash)) return row
     const down = monitor.down()
-    if (down.length > 0) throw this.#unavailable(down, 'unknown')
+    // Certified, so it will be finished: somebody only has to answer.
+    if (row !== undefined || down.length > 0) throw this.#unavailable(down, 'unknown')
     throw new ApiProblem('protocol_abort', 'the key was not finished; ask again, then with a new request id')
   }
 

@@ -265,10 +265,7 @@ function failureProblem({ failure, released }: SigningFailed, names: SignerNames
       return new ApiProblem(code, 'the signers refused the request', { outcome })
     }
     case 'timeout':
-      return new ApiProblem('signing_timeout', 'the signers did not finish in time', {
-        outcome,
-        ...(failure.missing.length > 0 && { missing: names.of(failure.missing) }),
-      })
+      return new ApiProblem('signing_timeout', 'the request waited too long for its turn', { outcome })
     case 'abort':
       if (failure.code === 'OVERLOADED') {
         return new ApiProblem('overloaded', 'the signers have too many sessions open', { retryAfterMs: 250, outcome })

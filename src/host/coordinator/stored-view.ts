@@ -1,7 +1,10 @@
 import { bytes, list, message, text, uint } from '../../protocol/engine/codec.ts'
 import { MAX_PARTIES } from '../../protocol/engine/party.ts'
-import { SCHEMES, type Scheme } from '../../protocol/request/document.ts'
+import { SCHEMES } from '../../protocol/request/document.ts'
 import type { SignatureView } from '../api/coordinator-service.ts'
+
+/** Twelve days; far larger counts of microseconds would not survive the way through milliseconds. */
+const MAX_TIME_US = 2 ** 40
 
 /** A finished signature as the store keeps it, about 400 bytes. */
 const STORED = message(
@@ -19,13 +22,13 @@ const STORED = message(
     recovery: uint(3),
     engine: text(8),
     signers: list(uint(65535), MAX_PARTIES),
-    /** Microseconds. */
-    timing: list(uint(Number.MAX_SAFE_INTEGER), 3),
+    timing: list(uint(MAX_TIME_US), 3),
   },
   2048,
 )
 
 const VERSION = 1
+const ENGINES = ['hm', 'frost'] as const
 
 /** @throws RangeError unless the view is of a finished signature. */
 export function encodeView(view: SignatureView): Uint8Array {
@@ -45,20 +48,26 @@ export function encodeView(view: SignatureView): Uint8Array {
     scheme: signature.scheme,
     compact: signature.compact,
     recovery: 'recovery' in signature ? signature.recovery : 0,
-    timing: [timingMs.queue, timingMs.sign, timingMs.total].map((ms) => Math.round(ms * 1000)),
+    timing: [timingMs.queue, timingMs.sign, timingMs.total].map((ms) => Math.min(MAX_TIME_US, Math.round(ms * 1000))),
   })
 }
 
+/** @throws RangeError for bytes that {@link encodeView} did not make: a damaged store must not look like another signature. */
 export function decodeView(stored: Uint8Array): SignatureView {
-  const { digest, scheme: name, compact, recovery, engine, timing, version: _, ...rest } = STORED.decode(stored)
-  const scheme = SCHEMES.find((s) => s === name) as Scheme
-  const [queue = 0, sign = 0, total = 0] = timing.map((us) => us / 1000)
+  const { digest, scheme: name, compact, recovery, engine: engineName, timing, version, ...rest } = STORED.decode(stored)
+  const scheme = SCHEMES.find((s) => s === name)
+  const engine = ENGINES.find((e) => e === engineName)
+  const [queue, sign, total] = timing.map((us) => us / 1000)
+  if (version !== VERSION || scheme === undefined || engine === undefined || total === undefined) {
+    throw new RangeError('not a stored signature')
+  }
+  if (recovery !== 0 && scheme !== 'ecdsa-secp256k1') throw new RangeError('a recovery value without ECDSA')
   return {
     ...rest,
     state: 'signed',
     digest: digest === '' ? null : digest,
     signature: scheme === 'ecdsa-secp256k1' ? { scheme, compact, recovery } : { scheme, compact },
-    engine: engine === 'hm' ? 'hm' : 'frost',
-    timingMs: { queue, sign, total },
+    engine,
+    timingMs: { queue: queue as number, sign: sign as number, total },
   }
 }

@@ -1,4 +1,5 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
+import type { Context } from 'hono'
 import type { SignatureView } from '../api/coordinator-service.ts'
 import { createMount, validate } from '../api/endpoint.ts'
 import { createHttpApp, type HttpAppOptions } from '../api/http-app.ts'
@@ -24,14 +25,15 @@ import { toProblem } from '../api/to-problem.ts'
 import type { KeyDirectory } from './key-directory.ts'
 import type { MakeKey } from './key-maker.ts'
 import { type Authenticate, type Principal, requireScopes } from './principal.ts'
+import type { RateLimit } from './rate-limit.ts'
 import { requestIdOf, wishOf } from './read-wish.ts'
 import { IdempotencyHeader, KeyBody, MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES, SignBatchBody, SignBody } from './schemas.ts'
 import type { SigningDesk, SignWish } from './signing-desk.ts'
 
 export interface GatewayAppOptions extends HttpAppOptions {
   readonly authenticate: Authenticate
-  /** Takes from a principal's allowance. @throws ApiProblem rate_limited */
-  readonly rateLimit: (principal: string, cost: number) => void
+  /** Takes from a principal's allowance. */
+  readonly rateLimit: RateLimit
   readonly desk: SigningDesk
   readonly makeKey: MakeKey
   readonly keys: KeyDirectory
@@ -65,6 +67,11 @@ const SIGNING_PROBLEMS: readonly ProblemCode[] = [
   'path_unsupported',
   'engine_unavailable',
 ]
+
+/** A call with this much of a body costs one call more: what a message costs everybody's hosts grows with its length. */
+const BYTES_PER_CALL = 4096
+
+const sizeCost = (c: Context<HttpEnv>): number => Math.floor((c.var.bodyBytes ?? 0) / BYTES_PER_CALL)
 
 const statusOf = (view: SignatureView): 200 | 202 => (view.state === 'pending_signing' ? 202 : 200)
 
@@ -170,6 +177,7 @@ export function createGatewayApp(options: GatewayAppOptions): OpenAPIHono<HttpEn
       problems: SIGNING_PROBLEMS,
     },
     async (c, { body }, principal) => {
+      rateLimit(principal.id, sizeCost(c), true)
       const wish = wishOf(body, requestIdOf(c, body.request_id))
       const view = await desk.sign(principal, wish, body.wait_ms ?? DEFAULT_WAIT_MS)
       const status = statusOf(view)
@@ -184,7 +192,8 @@ export function createGatewayApp(options: GatewayAppOptions): OpenAPIHono<HttpEn
       path: '/api/v1/sign/batch',
       tag: 'signing',
       summary: 'Sign many',
-      description: 'Up to 256 requests, each with its own outcome, in the order sent; each counts as one call.',
+      description:
+        'Up to 256 requests, each with its own outcome, in the order sent; each counts as one call, and every 4 KiB of the body as one more.',
       scopes: ['sign'],
       body: { schema: SignBatchBody, maxBytes: MAX_BATCH_BODY_BYTES },
       answers: { 200: { description: 'One outcome per item', schema: BatchResult } },
@@ -196,7 +205,7 @@ export function createGatewayApp(options: GatewayAppOptions): OpenAPIHono<HttpEn
           errors: [{ pointer: 'header/idempotency-key', reason: 'must be absent' }],
         })
       }
-      rateLimit(principal.id, body.items.length - 1)
+      rateLimit(principal.id, body.items.length - 1 + sizeCost(c), true)
       let waitMs = 0
       const wishes = body.items.map((item, i): SignWish | ApiProblem => {
         try {

@@ -51,12 +51,12 @@ function principalOfClaims({ sub, scope, ...claims }: JWTPayload): Principal {
   const tenant = own ? sub : claims['tenant']
   if (typeof sub !== 'string' || !isName(sub) || typeof tenant !== 'string' || !isName(tenant)) return refuse(TOKEN_REFUSED)
   if (scope !== undefined && typeof scope !== 'string') return refuse(TOKEN_REFUSED)
-  const tenantId = idOf(own ? 'user' : 'tenant', tenant)
+  const kind = own ? 'user' : 'tenant'
   return {
-    id: idOf('jwt', tenantId, sub),
+    id: idOf('jwt', kind, tenant, sub),
     name: sub,
     tenant,
-    tenantId,
+    tenantId: idOf(kind, tenant),
     scopes: new Set((scope ?? '').split(' ').filter(Boolean)),
   }
 }

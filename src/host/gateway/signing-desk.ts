@@ -39,8 +39,8 @@ export interface SigningDesk {
 
 /** What the coordinator may take beyond the wait it was asked for, before we call it silent. */
 const MARGIN_MS = 10_000
-/** Verifications after which other work gets its turn: a few milliseconds. */
-const VERIFY_BURST = 16
+/** Documents made, or signatures verified, after which other work gets its turn: a few milliseconds. */
+const BURST = 16
 
 /** The parts of a coordinator's answer that are read at all. Everything else is known here already, from better sources. */
 const Answer = z.object({
@@ -153,7 +153,12 @@ export function createSigningDesk(options: {
     },
 
     signAll: async (principal, wishes, waitMs) => {
-      const prepared = await Promise.all(wishes.map((wish) => (wish instanceof ApiProblem ? wish : prepareItem(principal, wish))))
+      const preparing: Promise<Prepared | ApiProblem>[] = []
+      for (const [i, wish] of wishes.entries()) {
+        if (i % BURST === BURST - 1) await new Promise(setImmediate)
+        preparing.push(wish instanceof ApiProblem ? Promise.resolve(wish) : prepareItem(principal, wish))
+      }
+      const prepared = await Promise.all(preparing)
       // The same request twice in one batch is sent once; both places get its outcome.
       const bodies = new Map<string, string>()
       for (const item of prepared)
@@ -168,7 +173,7 @@ export function createSigningDesk(options: {
       }
       const results: (SignatureView | ApiProblem)[] = []
       for (const [i, item] of prepared.entries()) {
-        if (i % VERIFY_BURST === VERIFY_BURST - 1) await new Promise(setImmediate)
+        if (i % BURST === BURST - 1) await new Promise(setImmediate)
         if (item instanceof ApiProblem) {
           results.push(item)
           continue

@@ -26,9 +26,11 @@ const KEY = 32
 
 /**
  * Builds a roster: members sorted by id, keys of 32 bytes, no key twice.
+ * @param first hash of the set's first roster, for a later one (empty for the first itself). Hashed too: whoever pins a later roster
+ * pins whose requests it serves.
  * @throws RangeError
  */
-export function makeRoster(version: number, members: readonly Member[]): Roster {
+export function makeRoster(version: number, members: readonly Member[], first: Uint8Array = new Uint8Array(0)): Roster {
   const sorted = [...members].sort((a, b) => a.id - b.id)
   assertParties(sorted.map((m) => m.id))
   const seen = new Set<string>()
@@ -42,7 +44,8 @@ export function makeRoster(version: number, members: readonly Member[]): Roster 
       seen.add(name)
     }
   }
-  const bytes = concat(u32(version), list(sorted.map((m) => concat(u16(m.id), m.signKey, m.exchangeKey, m.tlsFingerprint))))
+  const entries = sorted.map((m) => concat(u16(m.id), m.signKey, m.exchangeKey, m.tlsFingerprint))
+  const bytes = concat(u32(version), list(entries), first)
   return { version, members: sorted, hash: TH(TAGS.roster, bytes) }
 }
 

@@ -1,3 +1,5 @@
+import { hexToBytes } from '@noble/hashes/utils.js'
+
 /** Fixed-width big-endian integers and byte-string operations: the one encoding used in everything hashed or signed. */
 
 export type Rng = (length: number) => Uint8Array
@@ -65,5 +67,5 @@ export function toHex(bytes: Uint8Array): string {
 /** Bytes of a lower- or upper-case hex string without prefix. @throws RangeError on anything else. */
 export function fromHex(text: string): Uint8Array {
   if (text.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(text)) throw new RangeError('not a hex string')
-  return Uint8Array.from({ length: text.length / 2 }, (_, i) => Number.parseInt(text.slice(2 * i, 2 * i + 2), 16))
+  return hexToBytes(text)
 }

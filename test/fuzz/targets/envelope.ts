@@ -10,7 +10,10 @@ export function open(): FuzzTarget {
     maxLength: 4096,
     dictionary: ['QRT1', 'QRL1', Uint8Array.of(0xff, 0xff), Uint8Array.of(0, 16, 0, 0), Uint8Array.of(0, 16, 0, 1)],
     seeds: () => {
-      const traffic = [...runHm(makeHmCase({ seed: 'fuzz' })).traffic, ...runFrost(makeFrostCase({ scheme: 'eddsa-ed25519', seed: 'fuzz' })).traffic]
+      const traffic = [
+        ...runHm(makeHmCase({ seed: 'fuzz' })).traffic,
+        ...runFrost(makeFrostCase({ scheme: 'eddsa-ed25519', seed: 'fuzz' })).traffic,
+      ]
       return new Map(traffic.map((bytes, i) => [`traffic-${i}`, bytes]))
     },
     reaches: ['full', 'light', 'none'],
@@ -18,7 +21,14 @@ export function open(): FuzzTarget {
       const envelope = decodeEnvelope(input)
       if (envelope === null) return 'none'
       promise(equalBytes(encodeEnvelope(envelope), input), 'a second encoding of one envelope')
-      const fields = [envelope.sessionId, envelope.prev, envelope.keyCommitment, envelope.body, envelope.signature, ...envelope.macs.values()]
+      const fields = [
+        envelope.sessionId,
+        envelope.prev,
+        envelope.keyCommitment,
+        envelope.body,
+        envelope.signature,
+        ...envelope.macs.values(),
+      ]
       promise(
         fields.every((field) => field.buffer !== input.buffer),
         'an envelope keeps the memory of the bytes it came in',

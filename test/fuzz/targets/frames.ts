@@ -1,5 +1,5 @@
 import { ASSEMBLE, ASSEMBLED } from '../../../src/actors/assembler-commands.ts'
-import { ANSWER as CRYPTO_ANSWER, COMMAND } from '../../../src/actors/crypto-commands.ts'
+import { COMMAND, ANSWER as CRYPTO_ANSWER } from '../../../src/actors/crypto-commands.ts'
 import { nobleCurves } from '../../../src/protocol/curve/noble-curves.ts'
 import { equalBytes } from '../../../src/protocol/engine/bytes.ts'
 import type { Codec } from '../../../src/protocol/engine/codec.ts'
@@ -20,7 +20,19 @@ const { CERTIFICATE_REQUEST, CERTIFICATE_REPLY, KEYS_REQUEST, KEYS_REPLY } = fra
 export const CODECS: Readonly<Record<string, Codec<any>>> = {
   ...{ OPEN_SIGNING, OPEN_KEYGEN, OPEN_PRSS, ROUND, ABORT, REPLY, STATUS_REQUEST, STATUS },
   ...{ CERTIFICATE_REQUEST, CERTIFICATE_REPLY, KEYS_REQUEST, KEYS_REPLY },
-  ...{ COMMAND, CRYPTO_ANSWER, ASSEMBLE, ASSEMBLED, CERTIFICATE, PUBLIC_PACKAGE, KEY_SECRET, HM_ANSWER, FROST_ANSWER, COMMIT, SHARE },
+  ...{
+    COMMAND,
+    CRYPTO_ANSWER,
+    ASSEMBLE,
+    ASSEMBLED,
+    CERTIFICATE,
+    PUBLIC_PACKAGE,
+    KEY_SECRET,
+    HM_ANSWER,
+    FROST_ANSWER,
+    COMMIT,
+    SHARE,
+  },
   REVEAL: revealCodec(nobleCurves.secp256k1),
   VERDICT: verdictCodec(nobleCurves.secp256k1),
 }

@@ -49,7 +49,7 @@ describe('idempotency', () => {
     let stored = false
     g.peer = {
       request: async (request) => {
-        stored = g.store.getRequest(JSON.stringify(['jwt', 'acme', 'alice']), 'req_lost') !== undefined
+        stored = g.store.getRequest(JSON.stringify(['jwt', 'tenant', 'acme', 'alice']), 'req_lost') !== undefined
         await peer.request(request)
         throw new PeerError('unreachable', 'coordinator', 'ECONNRESET')
       },

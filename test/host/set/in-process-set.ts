@@ -51,17 +51,6 @@ const TIMES: CoordinatorTimes = { heartbeat: 20, heartbeatTimeout: 500, exchange
 
 const rng = (length: number): Uint8Array => Uint8Array.from(randomBytes(length))
 
-export const sleep = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms))
-
-/** Resolves when the condition holds, looked at every few milliseconds. @throws Error naming `what` after five seconds. */
-export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const end = performance.now() + 5000
-  while (!(await condition())) {
-    if (performance.now() > end) throw new Error(`${what}: not within five seconds`)
-    await sleep(5)
-  }
-}
-
 /** The answer, or a rejection after the link's own deadline: what the transport promises (SignerLink). */
 async function within(ms: number, answer: Promise<Uint8Array>): Promise<Uint8Array> {
   let timer: NodeJS.Timeout | undefined

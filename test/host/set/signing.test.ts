@@ -1,32 +1,198 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { parseKeyId } from '../../../src/protocol/request/ids.ts'
-import { inProcessSet } from './in-process-set.ts'
+import { REPLY, REPLY_TYPES } from '../../../src/protocol/frames/signer-frames.ts'
+import { inProcessSet, type TestSet } from './in-process-set.ts'
+import {
+  askFor,
+  expectSigned,
+  expectWorks,
+  isValid,
+  makeKey,
+  makeKeys,
+  payloadOf,
+  problemOf,
+  SCHEMES,
+  type Scheme,
+  sign,
+  someMessage,
+  type TestKey,
+} from './signing-keys.ts'
+import { until } from './until.ts'
 
-type Set = Awaited<ReturnType<typeof inProcessSet>>
+let set: TestSet
+let keys: Readonly<Record<Scheme, TestKey>>
+beforeAll(async () => {
+  set = await inProcessSet()
+  keys = await makeKeys(set)
+})
+afterAll(() => set.close())
 
-describe('a set in one process', () => {
-  let set: Set
-  beforeAll(async () => {
-    set = await inProcessSet()
+describe.each(SCHEMES)('%s', (scheme) => {
+  it('signs under load, batched, each signature for its own message', async () => {
+    const from = set.reports.length
+    const messages = Array.from({ length: 100 }, () => someMessage())
+    const views = await Promise.all(messages.map((message) => sign(set, keys[scheme], message)))
+    for (const [i, view] of views.entries()) {
+      expectSigned(keys[scheme], messages[i] as Uint8Array, view)
+      expect(view.signers).toHaveLength(scheme === 'ecdsa-secp256k1' ? 3 : 2)
+      expect(view.engine).toBe(scheme === 'ecdsa-secp256k1' ? 'hm' : 'frost')
+    }
+    expect(set.reports.length - from).toBeLessThan(10)
+    expect(new Set(views.map((v) => Buffer.from(v.signature?.compact ?? []).toString('hex'))).size).toBe(100)
   })
-  afterAll(() => set.close())
 
-  it.each(['ecdsa-secp256k1', 'schnorr-secp256k1', 'eddsa-ed25519'] as const)(
-    'makes a %s key and signs with it',
-    async (scheme) => {
-      const key = await set.service.createKey(set.request('cred_alice', set.keygen(scheme)), set.client)
-      expect(key.state).toBe('active')
-      const keyId = parseKeyId(key.id) as Uint8Array
-      const payload =
-        scheme === 'eddsa-ed25519'
-          ? { kind: 'message' as const, message: new TextEncoder().encode('hello') }
-          : { kind: 'message' as const, message: new TextEncoder().encode('hello'), hash: 'sha256' as const }
-      const views = await Promise.all(
-        Array.from({ length: 5 }, () =>
-          set.service.sign(set.request('cred_alice', set.sign(scheme, keyId, payload)), set.client, 5000),
+  it('the same bytes get the same answer: at once, again, and by id', async () => {
+    const message = someMessage()
+    const request = askFor(set, keys[scheme], message)
+    const from = set.reports.length
+    const views = await Promise.all(Array.from({ length: 20 }, () => set.service.sign(request, set.client, 5000)))
+    for (const view of views) expect(view).toEqual(views[0])
+    expect(set.reports.slice(from).flatMap((r) => r.requests)).toHaveLength(1)
+    expect((await set.service.sign(request, set.client, 5000)).signature).toEqual(views[0]?.signature)
+    expect((await set.service.getSignature(views[0]?.id ?? '', set.client, 0)).signature).toEqual(views[0]?.signature)
+  })
+
+  it('T-07 other bytes under a request id are 409: at once, afterwards, and at the signers when the coordinator has forgotten', async () => {
+    const [a, b] = [someMessage(), someMessage()]
+    const requestId = `req_twice-${scheme}`
+    const [one, two] = [a, b].map((message) => askFor(set, keys[scheme], message, requestId))
+    if (one === undefined || two === undefined) throw new Error('no requests')
+    const first = set.service.sign(one, set.client, 5000)
+    expect((await problemOf(set.service.sign(two, set.client, 5000))).code).toBe('request_replayed')
+    expectSigned(keys[scheme], a, await first)
+    expect((await problemOf(set.service.sign(two, set.client, 5000))).code).toBe('request_replayed')
+    set.store.database.statement('DELETE FROM signatures').run()
+    const problem = await problemOf(set.service.sign(two, set.client, 5000))
+    expect([problem.code, problem.outcome]).toEqual(['request_replayed', 'none'])
+    expectSigned(keys[scheme], a, await set.service.sign(one, set.client, 5000))
+  })
+
+  it('decision 8: another credential’s key is no key', async () => {
+    const problem = await problemOf(
+      set.service.sign(askFor(set, keys[scheme], someMessage(), undefined, 'cred_bob'), set.client, 5000),
+    )
+    expect(problem.code).toBe('key_not_found')
+    const foreign = await problemOf(set.service.getSignature('sig_00', { name: 'x', credentials: [] }, 0))
+    expect(foreign.code).toBe('not_found')
+  })
+
+  it('decision 13: a bad request in a batch of good ones fails alone, for its own reason', async () => {
+    const good = Array.from({ length: 8 }, () => someMessage())
+    const unsigned = askFor(set, keys[scheme], someMessage())
+    const [authorization] = unsigned.authorizations
+    const bad = { ...unsigned, authorizations: [{ ...authorization, signature: new Uint8Array(64) }] } as typeof unsigned
+    const from = set.reports.length
+    const calls = good.map((message) => sign(set, keys[scheme], message))
+    const refused = problemOf(set.service.sign(bad, set.client, 5000))
+    for (const [i, view] of (await Promise.all(calls)).entries()) expectSigned(keys[scheme], good[i] as Uint8Array, view)
+    expect([(await refused).code, (await refused).outcome]).toEqual(['authorization_invalid', 'none'])
+    expect(set.reports[from]?.requests.length).toBe(9)
+  })
+})
+
+describe('a request', () => {
+  it('takes what is left of `wait_ms` and goes on without its caller', async () => {
+    const message = someMessage()
+    const pending = await set.service.sign(askFor(set, keys['eddsa-ed25519'], message), set.client, 0)
+    expect([pending.state, pending.signature]).toEqual(['pending_signing', null])
+    const view = await set.service.getSignature(pending.id, set.client, 5000)
+    expectSigned(keys['eddsa-ed25519'], message, view)
+  })
+
+  it('that failed can be read, and sent again', async () => {
+    const key = keys['eddsa-ed25519']
+    const message = someMessage()
+    const request = askFor(set, key, message)
+    set.hooks.tamper = async (_to, route, frame, deliver) => {
+      if (route === 'openSigning') throw new Error('unreachable')
+      return await deliver(frame)
+    }
+    const problem = await problemOf(set.service.sign(request, set.client, 5000))
+    set.hooks.tamper = (_to, _route, frame, deliver) => deliver(frame)
+    expect([problem.code, problem.outcome]).toEqual(['quorum_unavailable', 'none'])
+    await until('all up', () => set.monitor.up().length === 3)
+    expectSigned(key, message, await set.service.sign(request, set.client, 5000))
+  })
+
+  it('that has expired is 410, by the coordinator’s clock and by the signers’', async () => {
+    const fields = set.sign('eddsa-ed25519', keys['eddsa-ed25519'].keyId, payloadOf('eddsa-ed25519', someMessage()))
+    const expiresAt = Date.now() - 40_000
+    const expired = set.request('cred_alice', { ...fields, issuedAt: expiresAt - 60_000, expiresAt })
+    expect((await problemOf(set.service.sign(expired, set.client, 5000))).code).toBe('request_expired')
+    const from = set.reports.length
+    set.clocks.set(0, -25_000)
+    const problem = await problemOf(set.service.sign(expired, set.client, 5000))
+    set.clocks.clear()
+    expect([problem.code, problem.outcome, set.reports.length > from]).toEqual(['request_expired', 'none', true])
+  })
+
+  it('with a bare digest needs the privilege, at the signers', async () => {
+    const bob = await makeKey(set, 'ecdsa-secp256k1', 'cred_bob')
+    const digest = { kind: 'digest' as const, digest: someMessage(32) }
+    const ask = (who: string, key: TestKey) =>
+      set.service.sign(set.request(who, set.sign(key.scheme, key.keyId, digest)), set.client, 5000)
+    expect((await problemOf(ask('cred_bob', bob))).code).toBe('raw_digest_forbidden')
+    expect((await ask('cred_alice', keys['ecdsa-secp256k1'])).state).toBe('signed')
+  })
+
+  it('S-06 is judged by each signer: a coordinator that frames something else gets nothing', async () => {
+    const key = keys['eddsa-ed25519']
+    const message = someMessage()
+    const other = askFor(set, key, someMessage())
+    const lie = {
+      instance: new Uint8Array(200).fill(1),
+      requestId: 'req_lie',
+      request: { ...other.authorizations[0], document: other.document } as never,
+      input: message,
+      publicKey: key.publicKey,
+      verifyingShares: new Map([1, 2, 3].map((id) => [id, key.publicKey])),
+    }
+    const failed = set.scheduler.sign(lie, 'eddsa-ed25519', 2, Date.now() + 5000)
+    await expect(failed).rejects.toMatchObject({ released: false, failure: { type: 'refused' } })
+  })
+
+  it('of the largest size goes through, and a crowd of them in frames that fit', async () => {
+    const large = await inProcessSet({ config: { maxBatch: 256 } })
+    try {
+      const key = await makeKey(large, 'eddsa-ed25519')
+      const messages = Array.from({ length: 45 }, (_, i) => someMessage(65_536 - (i % 3)))
+      const views = await Promise.all(messages.map((message) => sign(large, key, message)))
+      for (const [i, view] of views.entries()) expect(isValid(key, messages[i] as Uint8Array, view.signature)).toBe(true)
+      expect(large.reports.every((r) => r.end.type === 'done')).toBe(true)
+      expect(large.reports.filter((r) => r.requests.length > 1).length).toBeGreaterThan(1)
+    } finally {
+      large.close()
+    }
+  })
+
+  it('is turned away at once when the queue is full, and the others are served', async () => {
+    const small = await inProcessSet({ config: { maxQueue: 5, maxBatch: 2, batchesInFlight: 1 } })
+    try {
+      const key = await makeKey(small, 'eddsa-ed25519')
+      const calls = Array.from({ length: 20 }, () =>
+        expectWorks(small, key).then(
+          () => 'signed',
+          (e) => e.code,
         ),
       )
-      for (const view of views) expect(view.state).toBe('signed')
-    },
-  )
+      const ends = await Promise.all(calls)
+      expect(ends.filter((end) => end === 'overloaded')).toHaveLength(15)
+      expect(ends.filter((end) => end === 'signed')).toHaveLength(5)
+      await expectWorks(small, key)
+    } finally {
+      small.close()
+    }
+  })
+})
+
+it('F-04 a signer with too many open sessions says so, and the client is told to come back', async () => {
+  const key = keys['eddsa-ed25519']
+  set.hooks.tamper = async (_to, route, frame, deliver) => {
+    const reply = await deliver(frame)
+    if (route !== 'openSigning') return reply
+    return REPLY.encode({ ...REPLY.decode(reply), type: REPLY_TYPES.refused, code: 'OVERLOADED', envelopes: [] })
+  }
+  const problem = await problemOf(sign(set, key, someMessage()))
+  set.hooks.tamper = (_to, _route, frame, deliver) => deliver(frame)
+  expect([problem.code, problem.outcome]).toEqual(['overloaded', 'none'])
+  await expectWorks(set, key)
 })

@@ -1,0 +1,142 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import type { SignerLink } from '../../src/actors/round.ts'
+import { SignerMonitor, type SignerState, type SignerStatus } from '../../src/actors/signer-monitor.ts'
+import { TicketStock } from '../../src/actors/ticket-stock.ts'
+import { STATUS, STATUS_REQUEST } from '../../src/protocol/frames/signer-frames.ts'
+import { until } from '../host/set/until.ts'
+import { seededRng } from '../simulator/seeded-rng.ts'
+
+const rosterHash = new Uint8Array(32).fill(5)
+const rng = seededRng('monitor')
+let monitors: SignerMonitor[] = []
+afterEach(() => {
+  for (const m of monitors) m.stop()
+  monitors = []
+})
+
+const statusOf = (index: number, changes: Partial<SignerStatus> = {}): SignerStatus => ({
+  version: '1',
+  index,
+  rosterHash,
+  bootNonce: new Uint8Array(32).fill(index),
+  curve: 'native',
+  ready: 1,
+  generations: [],
+  tickets: [],
+  pending: [],
+  ...changes,
+})
+
+type Answer = (tickets: number) => Promise<Uint8Array>
+const says =
+  (index: number, changes: Partial<SignerStatus> = {}): Answer =>
+  async (tickets) =>
+    STATUS.encode(statusOf(index, { tickets: Array.from({ length: tickets }, () => rng(16)), ...changes }))
+
+function monitorOf(...answers: Answer[]) {
+  const asked: number[] = answers.map(() => 0)
+  const changes: SignerState[] = []
+  const current = [...answers]
+  const links = answers.map(
+    (_, i): SignerLink => ({
+      id: i + 1,
+      send: async (_route, frame) => {
+        asked[i] = (asked[i] as number) + 1
+        return await (current[i] as Answer)(STATUS_REQUEST.decode(frame).tickets)
+      },
+    }),
+  )
+  const stock = new TicketStock()
+  let now = 0
+  const monitor = new SignerMonitor({
+    links,
+    rosterHash,
+    stock,
+    now: () => ++now,
+    intervalMs: 5,
+    timeoutMs: 50,
+    onChange: (state) => changes.push(state),
+  })
+  monitors.push(monitor)
+  const become = (id: number, answer: Answer): void => {
+    current[id - 1] = answer
+  }
+  return { monitor, stock, changes, become, asked }
+}
+
+describe('the signer monitor', () => {
+  it('asks every signer once before it is started, then one at a time and again and again', async () => {
+    const { monitor, asked } = monitorOf(says(1), () => Promise.reject(new Error('down')), says(3))
+    expect(monitor.down()).toEqual([1, 2, 3])
+    await monitor.start()
+    expect([monitor.up(), monitor.down(), asked]).toEqual([[1, 3], [2], [1, 1, 1]])
+    await until('three beats', () => asked.every((n) => n >= 3))
+  })
+
+  it.each([
+    ['is another index', says(7)],
+    ['has another roster', says(1, { rosterHash: new Uint8Array(32) })],
+    ['is not ready', says(1, { ready: 0 })],
+    ['answers nonsense', async () => Uint8Array.of(1, 2, 3)],
+  ])('counts a signer that %s as down', async (_what, answer) => {
+    const { monitor } = monitorOf(answer)
+    await monitor.start()
+    expect(monitor.up()).toEqual([])
+  })
+
+  it('believes a failed session at once and the next heartbeat after it; `since` is the last change', async () => {
+    const { monitor, asked } = monitorOf(says(1), says(2))
+    await monitor.start()
+    const since = monitor.states()[0]?.since as number
+    monitor.report([1, 9])
+    monitor.report([1])
+    expect([monitor.up(), monitor.down()]).toEqual([[2], [1]])
+    const down = monitor.states()[0] as SignerState
+    expect([down.rttMs, down.status?.index, down.since > since]).toEqual([null, 1, true])
+    const before = asked[0] as number
+    await until('another beat', () => (asked[0] as number) > before && monitor.up().length === 2)
+    const up = monitor.states()[0]?.since
+    await until('more beats', () => (asked[0] as number) > before + 2)
+    expect(monitor.states()[0]?.since).toBe(up)
+  })
+
+  it('drops the tickets of a signer that has restarted, and asks for new ones', async () => {
+    const { monitor, stock, become, asked } = monitorOf(says(1))
+    await monitor.start()
+    const [old] = stock.take([1]) as [Uint8Array]
+    become(1, says(1, { bootNonce: new Uint8Array(32).fill(99) }))
+    const before = asked[0] as number
+    await until('two more beats', () => (asked[0] as number) > before + 2)
+    const held: Uint8Array[] = []
+    for (let t = stock.take([1]); t !== null; t = stock.take([1])) held.push(...t)
+    expect(held.length).toBeGreaterThan(100)
+    expect(held.length).toBeLessThanOrEqual(128)
+    expect(held).not.toContainEqual(old)
+  })
+
+  it('keeps the last status of a signer that is gone, and finds it again', async () => {
+    const { monitor, become, changes } = monitorOf(says(1, { version: '7' }))
+    await monitor.start()
+    become(1, () => Promise.reject(new Error('gone')))
+    await until('down', () => monitor.up().length === 0)
+    expect(monitor.states()[0]?.status?.version).toBe('7')
+    become(1, says(1, { version: '8' }))
+    await until('up', () => monitor.up().length === 1)
+    expect(changes.map((c) => c.up)).toEqual(expect.arrayContaining([true, false]))
+    expect(monitor.states()[0]?.status?.version).toBe('8')
+  })
+
+  it('says nothing any more once it is stopped, also about a heartbeat under way', async () => {
+    const late = Promise.withResolvers<Uint8Array>()
+    const { monitor, changes, become, asked } = monitorOf(says(1))
+    await monitor.start()
+    become(1, () => late.promise)
+    const before = asked[0] as number
+    await until('a beat', () => (asked[0] as number) > before)
+    monitor.stop()
+    const seen = changes.length
+    late.resolve(STATUS.encode(statusOf(1)))
+    await new Promise((resolve) => void setTimeout(resolve, 30))
+    expect([changes.length, asked[0]]).toEqual([seen, before + 1])
+  })
+})
