@@ -51,20 +51,24 @@ export class LiveSession {
 
   static open<Result, Commit>(options: LiveOptions<Result, Commit>): LiveSession {
     const { hooks, deadline } = options
-    const session = new Session<Result, Commit>(options)
+    // Until the end: a session kept for its replies must not keep its messages too (even a finished generator holds its arguments).
+    let running: { readonly session: Session<Result, Commit>; readonly hooks: typeof hooks } | undefined = {
+      session: new Session<Result, Commit>(options),
+      hooks,
+    }
     /** Replies by the round whose messages they answer; one per round of the script. */
     const replies = new Map<number, Answer>()
-    let ended = false
     const end = (): void => {
-      if (ended) return
-      ended = true
-      session.stop()
-      hooks.onEnd()
+      const ending = running
+      running = undefined
+      ending?.session.stop()
+      ending?.hooks.onEnd()
     }
-    const answerTo = (step: () => Progress<Result, Commit>): Answer => {
+    const answerTo = (step: (session: Session<Result, Commit>) => Progress<Result, Commit>): Answer => {
+      if (running === undefined) return withReply({ type: REPLY_TYPES.failed, code: 'STOPPED' })
       try {
-        const progress = step()
-        const answer = progressAnswer(progress, hooks)
+        const progress = step(running.session)
+        const answer = progressAnswer(progress, running.hooks)
         if (progress.end !== undefined) end()
         return answer
       } catch (error) {
@@ -75,19 +79,19 @@ export class LiveSession {
     }
     return new LiveSession(
       deadline,
-      () => answerTo(() => session.start()),
+      () => answerTo((session) => session.start()),
       (round, envelopes) => {
         const given = replies.get(round)
         if (given !== undefined) return given
-        if (round !== session.round) return withReply({ type: REPLY_TYPES.failed, code: 'STOPPED' })
-        const answer = answerTo(() => session.receive(envelopes))
+        if (running?.session.round !== round) return withReply({ type: REPLY_TYPES.failed, code: 'STOPPED' })
+        const answer = answerTo((session) => session.receive(envelopes))
         // Whole, with what has to be stored: storing is idempotent, and a repeated frame must not find a way round a store
         // that failed or refused the first time.
-        if (session.ended || session.round !== round) replies.set(round, answer)
+        if (running?.session.round !== round) replies.set(round, answer)
         return answer
       },
       end,
-      () => ended,
+      () => running === undefined,
     )
   }
 

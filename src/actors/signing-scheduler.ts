@@ -37,6 +37,8 @@ export interface SigningSchedulerOptions {
   readonly maxInFlight: number
   readonly assemble: (command: Uint8Array) => Promise<Uint8Array>
   readonly onSession: (report: SessionReport) => void
+  /** For the log: an exception that no peer and no overload can cause. */
+  readonly onBug: (error: unknown) => void
 }
 
 /** Sessions one request may take part in; a persistent saboteur costs retries, not an endless loop. */
@@ -47,7 +49,7 @@ const PAUSE_MS = 50
 const MAX_WAITS = 40
 /** Looks for a quorum that is suddenly gone: a connection that broke once is not a dead signer, as the next heartbeat shows. */
 const MAX_GRACES = 5
-/** Failures of load: whoever is overloaded or restarting is not helped by asking at once. */
+/** Failures of load: whoever is overloaded or restarting is asked again after 2, 4, 8 pauses. */
 const PAUSE_AFTER: ReadonlySet<string> = new Set(['OVERLOADED', 'WORKER_LOST', 'WORKER_FAILURE'])
 /** Documents waiting in one mailbox: 400 of the largest kind. */
 const MAX_WAITING_BYTES = 64 << 20
@@ -176,10 +178,12 @@ export class SigningScheduler {
       })
       const ms = performance.now() - started
       this.#o.onSession({ engine, scheme, signers, requests: live.map((j) => j.item.requestId), ms, end })
-      if (end.type === 'failed' && PAUSE_AFTER.has(end.code)) await sleep(PAUSE_MS)
+      const attempts = Math.max(...live.map((j) => j.attempts))
+      if (end.type === 'failed' && PAUSE_AFTER.has(end.code) && attempts < MAX_ATTEMPTS) await sleep(PAUSE_MS * 2 ** attempts)
       return this.#settle(live, end, { engine, threshold, signers, supplies, started, ms })
-    } catch {
+    } catch (error) {
       // A bug of ours: every job gets an answer all the same, and nobody is told that no share left.
+      this.#o.onBug(error)
       for (const job of live) {
         job.released = true
         job.last = { type: 'abort', code: 'INTERNAL', culprits: [] }

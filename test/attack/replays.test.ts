@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { relay } from '../../src/actors/relay-session.ts'
 import type { SignerLink } from '../../src/actors/round.ts'
+import type { ApiProblem } from '../../src/host/api/problem.ts'
 import { decodeEnvelope } from '../../src/protocol/channel/envelope.ts'
 import { sessionId as sessionIdOf } from '../../src/protocol/channel/setup.ts'
 import { toHex } from '../../src/protocol/engine/bytes.ts'
@@ -211,6 +212,23 @@ describe('S-01 a coordinator that replays', () => {
       expect((await c.ask(1, route, c.openFrame(setup, [itemOf(newId())]))).code).toBe('CLOCK')
     }
     set.signerOf(1).ready = true
+  })
+
+  it('two documents under one id from two connections at once: an honest coordinator takes one', async () => {
+    const code = (call: Promise<unknown>): Promise<string> =>
+      call.then(
+        () => 'done',
+        (error: ApiProblem) => error.code,
+      )
+    const requestId = newId()
+    const sign = () =>
+      set.request('cred_alice', set.sign('eddsa-ed25519', keyId, { kind: 'message', message: fresh(8) }), requestId)
+    const signing = [sign(), sign()].map((request) => code(set.service.sign(request, set.client, 5000)))
+    expect((await Promise.all(signing)).sort()).toEqual(['done', 'request_replayed'])
+    const other = newId()
+    const make = (label: string) => set.request('cred_alice', { ...set.keygen('eddsa-ed25519'), label }, other)
+    const making = ['a', 'b'].map((label) => code(set.service.createKey(make(label), set.client)))
+    expect((await Promise.all(making)).sort()).toEqual(['done', 'request_replayed'])
   })
 
   it('K-15 a keygen request in two runs at once makes one key at most, and no two signers hold different ones for it', async () => {

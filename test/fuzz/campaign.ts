@@ -1,13 +1,13 @@
-import { getHeapStatistics } from 'node:v8'
 import { toHex } from '../../src/protocol/engine/bytes.ts'
 import type { BlockCoverage } from './coverage.ts'
 import { Dice } from './dice.ts'
 import { mutate } from './mutate.ts'
 import type { FuzzTarget } from './target.ts'
+import { shortened, verdictOn } from './verdict.ts'
 
 export interface Finding {
   readonly input: Uint8Array
-  /** `BrokenPromise: ..`, or an exception's name, message and stack. */
+  /** Name, message and stack of what was thrown. */
   readonly reason: string
 }
 
@@ -15,10 +15,10 @@ export interface Report {
   readonly executions: number
   /** What inputs came to, and how often. */
   readonly outcomes: Readonly<Record<string, number>>
-  /** Blocks and functions of src/ that ran since the target was opened. */
+  /** Blocks and functions of the watched sources that ran after the target was opened. */
   readonly blocks: number
   readonly functions: number
-  /** All inputs that reached something new: those given, in their order, and those found. */
+  /** The inputs given, in their order, and those found that reached something new. */
   readonly corpus: readonly Uint8Array[]
   readonly finding?: Finding
 }
@@ -28,25 +28,24 @@ export interface Campaign {
   readonly corpus: readonly Uint8Array[]
   readonly coverage: BlockCoverage
   readonly seed: string
-  /** Asked after every batch. */
-  readonly enough: (executions: number) => boolean
+  /** Asked before every mutant, the first time when the corpus has been run. */
+  readonly enough: (mutants: number) => boolean
   /** Sees each input before it runs: what a watchdog reports when it never comes back. */
   readonly before: (input: Uint8Array) => void
 }
 
-/** CPU time of one input. Honest ones take milliseconds. */
-const MAX_CPU_MS = 1000
-/** Growth of heap and buffers by one input; inputs have at most some hundred KiB. */
-const MAX_GROWTH = 64 << 20
-/** A look at the coverage costs about a millisecond: this many fast inputs share one. */
+/** A look at the coverage costs about a millisecond: this many inputs at most share one. */
 const MAX_BATCH = 128
 /** The corpus in memory; further inputs replace random ones. */
 const MAX_CORPUS = 4096
+/** Outcomes are few by contract; one that grows without end must not keep every input. */
 const MAX_OUTCOMES = 256
+/** Half of the mutants have one of the latest inputs as parent: what was found last leads on. */
+const RECENT = 16
 
 /**
  * The loop of a coverage-guided fuzzer: mutate an input of the corpus, run it, keep it if it reached new code or a new outcome. Stops at
- * the first finding. For one seed, corpus, code and Node it is always the same sequence of inputs; only its length may depend on time.
+ * the first finding. For one seed, corpus, code and Node it is always the same sequence of inputs; only its length depends on time.
  */
 export async function campaign(o: Campaign): Promise<Report> {
   const { target, coverage } = o
@@ -57,128 +56,61 @@ export async function campaign(o: Campaign): Promise<Report> {
   let executions = 0
   let finding: Finding | undefined
 
-  /** @returns whether the outcome is a new one; undefined for a finding. */
-  const execute = async (input: Uint8Array): Promise<boolean | undefined> => {
+  /** @returns whether the input came to something new. */
+  const execute = async (input: Uint8Array): Promise<boolean> => {
     executions += 1
     o.before(input)
-    const broken = await whatBreaks(target, input, (outcome) => {
-      const times = outcomes.get(outcome) ?? 0
-      if (times > 0 || outcomes.size < MAX_OUTCOMES) outcomes.set(outcome, times + 1)
-      fresh = times === 0
-    })
-    if (broken === undefined) return fresh
-    finding = { input: await smallest(target, input, broken, o.before), reason: broken }
-    return undefined
+    const verdict = await verdictOn(target, input)
+    if ('broken' in verdict) {
+      finding = { input: await shortened(target, input, verdict.broken, o.before), reason: verdict.broken }
+      return false
+    }
+    const times = outcomes.get(verdict.outcome) ?? 0
+    if (times === 0 && outcomes.size === MAX_OUTCOMES) return false
+    outcomes.set(verdict.outcome, times + 1)
+    return times === 0
   }
-  let fresh = false
-
   const keep = (input: Uint8Array): void => {
     if (corpus.length < MAX_CORPUS) corpus.push(input)
-    else corpus[dice.below(corpus.length)] = input
+    else corpus[dice.below(MAX_CORPUS)] = input
   }
+  const mutant = (): Uint8Array => {
+    const back = dice.below(dice.once(2) ? Math.min(RECENT, corpus.length) : corpus.length)
+    const parent = corpus[corpus.length - 1 - back] ?? new Uint8Array(0)
+    return mutate(parent, { dice, other: dice.pick(corpus) ?? parent, dictionary }, target.maxLength)
+  }
+  /** Whether another mutant is to be run. */
+  const more = (): boolean => finding === undefined && !o.enough(executions - o.corpus.length)
 
   coverage.add(coverage.look())
   for (const input of o.corpus) {
-    if ((await execute(input)) === undefined) break
+    await execute(input)
+    if (finding !== undefined) break
     coverage.add(coverage.look())
     keep(input)
   }
-  if (corpus.length === 0) corpus.push(new Uint8Array(0))
-
-  let size = 1
-  while (finding === undefined && !o.enough(executions)) {
+  for (let size = 1; more(); ) {
     const batch: Uint8Array[] = []
-    let news = false
-    while (batch.length < size && finding === undefined) {
-      // Half of the parents are recent: what was found last leads on.
-      const recent = dice.once(2) ? dice.below(Math.min(corpus.length, 16)) : dice.below(corpus.length)
-      const parent = corpus[corpus.length - 1 - recent] as Uint8Array
-      const mutant = mutate(parent, { dice, other: dice.pick(corpus), dictionary }, target.maxLength)
-      batch.push(mutant)
-      if (await execute(mutant)) {
-        keep(mutant)
-        news = true
-      }
+    const kept = new Set<Uint8Array>()
+    while (batch.length < size && more()) {
+      const input = mutant()
+      batch.push(input)
+      if (await execute(input)) kept.add(input)
     }
     const trace = coverage.look()
-    if (finding !== undefined || !coverage.isNew(trace)) {
-      size = news ? 1 : Math.min(MAX_BATCH, size * 2)
-      continue
+    if (finding === undefined && coverage.isNew(trace)) {
+      // One of them reached new code: each again, under a look of its own, shows which.
+      for (const input of batch.length > 1 ? batch : []) {
+        await execute(input)
+        if (coverage.add(coverage.look())) kept.add(input)
+      }
+      if (coverage.add(trace) && batch.length === 1) kept.add(batch[0] as Uint8Array)
     }
-    // One of them reached new code: find out which by running each again under its own look.
-    size = 1
-    for (const input of batch) {
-      if ((await execute(input)) === undefined) break
-      if (coverage.add(coverage.look()) && batch.length > 1) keep(input)
-      else if (batch.length === 1) keep(input)
-    }
-    coverage.add(trace)
+    kept.forEach(keep)
+    size = kept.size > 0 ? 1 : Math.min(MAX_BATCH, size * 2)
   }
   const { blocks, functions } = coverage
   return { executions, outcomes: Object.fromEntries(outcomes), blocks, functions, corpus, ...(finding && { finding }) }
-}
-
-/** What is wrong with how the target took this input; undefined when nothing is. */
-export async function whatBreaks(
-  target: FuzzTarget,
-  input: Uint8Array,
-  onOutcome: (outcome: string) => void = () => {},
-): Promise<string | undefined> {
-  // The target gets a copy: one that writes into its input would make the corpus lie.
-  const copy = Uint8Array.from(input)
-  const heap = used()
-  const started = performance.now()
-  try {
-    const outcome = target.run(copy)
-    onOutcome(typeof outcome === 'string' ? outcome : await outcome)
-  } catch (error) {
-    return describe(error)
-  }
-  const grown = used() - heap
-  if (grown > MAX_GROWTH) return `BrokenPromise: ${grown >> 20} MiB for one input`
-  if (performance.now() - started < MAX_CPU_MS) return undefined
-  // The machine may have been busy with something else: once more, by this thread's own clock.
-  const before = process.threadCpuUsage()
-  await target.run(Uint8Array.from(input))
-  const { user, system } = process.threadCpuUsage(before)
-  const ms = (user + system) / 1000
-  return ms > MAX_CPU_MS ? `BrokenPromise: ${Math.round(ms)} ms of CPU for one input` : undefined
-}
-
-const used = (): number => {
-  const { used_heap_size: heap, external_memory: external } = getHeapStatistics()
-  return heap + external
-}
-
-const describe = (error: unknown): string =>
-  error instanceof Error
-    ? `${error.name}: ${error.message}\n${(error.stack ?? '').split('\n').slice(1, 9).join('\n')}`
-    : `thrown: ${String(error)}`
-
-/** Shortest runs of a failing input are the ones that people read. */
-const MAX_SHRINKS = 400
-
-/** Cuts pieces out of a failing input for as long as it fails in the same way. */
-async function smallest(
-  target: FuzzTarget,
-  input: Uint8Array,
-  reason: string,
-  before: (input: Uint8Array) => void,
-): Promise<Uint8Array> {
-  const kind = (text: string): string => text.split('\n', 1)[0]?.replaceAll(/[0-9]+/g, 'N') ?? ''
-  let best = input
-  let tries = 0
-  for (let width = Math.ceil(best.length / 2); width > 0 && tries < MAX_SHRINKS; width = width === 1 ? 0 : Math.ceil(width / 2)) {
-    for (let at = 0; at < best.length && tries < MAX_SHRINKS; ) {
-      const shorter = Uint8Array.from([...best.subarray(0, at), ...best.subarray(at + width)])
-      tries += 1
-      before(shorter)
-      const broken = await whatBreaks(target, shorter)
-      if (broken !== undefined && kind(broken) === kind(reason)) best = shorter
-      else at += width
-    }
-  }
-  return best
 }
 
 /** The inputs that a corpus needs to reach all that it reaches, small ones first, up to `maxBytes` in sum. */
@@ -191,16 +123,14 @@ export async function distill(
   const kept: Uint8Array[] = []
   const outcomes = new Set<string>()
   let bytes = 0
-  coverage.look()
+  coverage.add(coverage.look())
   const unique = new Map(corpus.map((input) => [toHex(input), input]))
   for (const input of [...unique.values()].sort((a, b) => a.length - b.length)) {
-    if (bytes + input.length > maxBytes) break
-    let fresh = false
-    await whatBreaks(target, input, (outcome) => {
-      fresh = !outcomes.has(outcome)
-      outcomes.add(outcome)
-    })
-    if (!coverage.add(coverage.look()) && !fresh) continue
+    const verdict = await verdictOn(target, input)
+    const outcome = 'outcome' in verdict ? verdict.outcome : verdict.broken
+    const ranNew = coverage.add(coverage.look())
+    if ((outcomes.has(outcome) && !ranNew) || bytes + input.length > maxBytes) continue
+    outcomes.add(outcome)
     kept.push(input)
     bytes += input.length
   }

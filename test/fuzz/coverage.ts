@@ -9,12 +9,12 @@ export type Trace = ReadonlyMap<string, Uint8Array>
  */
 export class BlockCoverage {
   readonly #session = new Session()
-  readonly #watched: string
+  readonly #watched: readonly string[]
   readonly #covered = new Map<string, Uint8Array>()
   #blocks = 0
 
-  /** @param watched beginning of the URLs of the sources that count. */
-  constructor(watched: string) {
+  /** @param watched beginnings of the URLs of the sources that count. */
+  constructor(watched: readonly string[]) {
     this.#watched = watched
     this.#session.connect()
     this.#post('Profiler.enable')
@@ -35,7 +35,7 @@ export class BlockCoverage {
     const { result } = this.#post('Profiler.takePreciseCoverage') as Profiler.TakePreciseCoverageReturnType
     const trace = new Map<string, Uint8Array>()
     for (const { url, functions } of result) {
-      if (!url.startsWith(this.#watched)) continue
+      if (!this.#watched.some((beginning) => url.startsWith(beginning))) continue
       for (const { ranges } of functions) {
         const whole = ranges[0] as Profiler.CoverageRange
         if (whole.count === 0) continue

@@ -36,7 +36,8 @@ export const TARGET_NAMES = Object.keys(TARGETS) as readonly TargetName[]
 
 export const isTarget = (name: string | undefined): name is TargetName => name !== undefined && Object.hasOwn(TARGETS, name)
 
-export async function openTarget(name: TargetName): Promise<FuzzTarget> {
-  const loaded: Opened = await TARGETS[name]()
+/** @param name of a target, or the URL of a module that has an `open` like theirs. */
+export async function openTarget(name: string): Promise<FuzzTarget> {
+  const loaded: Opened = isTarget(name) ? await TARGETS[name]() : await import(name)
   return await loaded.open()
 }

@@ -94,6 +94,7 @@ export function createCoordinator(o: CoordinatorOptions) {
     maxBatch: config.maxBatch,
     maxInFlight: config.batchesInFlight,
     assemble: o.assemble,
+    onBug: (err) => log.error({ err }, 'a signing session broke'),
     onSession: (report) => {
       o.onSession(report)
       const { engine, scheme, signers, requests, ms, end } = report

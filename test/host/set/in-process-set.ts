@@ -167,7 +167,11 @@ export async function inProcessSet(options: SetOptions = {}) {
     return signer
   }
 
-  const hooks: { tamper: Tamper } = { tamper: (_to, _route, frame, deliver) => deliver(frame) }
+  const assembler = new AssemblerActor(curves)
+  const hooks: { tamper: Tamper; assemble: (command: Uint8Array) => Uint8Array } = {
+    tamper: (_to, _route, frame, deliver) => deliver(frame),
+    assemble: (command) => assembler.call(command),
+  }
   const links = new Map<number, SignerLink>(
     identities.map(({ id }) => [
       id,
@@ -188,7 +192,6 @@ export async function inProcessSet(options: SetOptions = {}) {
   )
 
   const reports: SessionReport[] = []
-  const assembler = new AssemblerActor(curves)
   const startCoordinator = async () => {
     const store = openCoordinatorStore(join(dir, 'coordinator.db'))
     const coordinator = createCoordinator({
@@ -209,7 +212,7 @@ export async function inProcessSet(options: SetOptions = {}) {
       curves,
       rng,
       now: clock(0),
-      assemble: async (command) => assembler.call(command),
+      assemble: async (command) => hooks.assemble(command),
       onSession: (report) => reports.push(report),
       log,
       times,

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { REPLY, REPLY_TYPES } from '../../../src/protocol/frames/signer-frames.ts'
+import type { SignatureView } from '../../../src/host/api/coordinator-service.ts'
+import { REPLY, REPLY_TYPES, type Reply } from '../../../src/protocol/frames/signer-frames.ts'
 import { inProcessSet, type TestSet } from './in-process-set.ts'
 import {
   askFor,
@@ -64,6 +65,35 @@ describe.each(SCHEMES)('%s', (scheme) => {
     const problem = await problemOf(set.service.sign(two, set.client, 5000))
     expect([problem.code, problem.outcome]).toEqual(['request_replayed', 'none'])
     expectSigned(keys[scheme], a, await set.service.sign(one, set.client, 5000))
+  })
+
+  it('T-07 an id that another document takes between the rounds: nothing leaves that signer, and nothing after it', async () => {
+    const message = someMessage()
+    const request = askFor(set, keys[scheme], message, `req_taken-${scheme}`)
+    const seen: Reply[] = []
+    for (let tries = 0; seen.length === 0; tries++) {
+      expect(tries).toBeLessThan(4)
+      set.hooks.tamper = async (to, route, frame, deliver) => {
+        if (to !== 1 || route !== 'round' || seen.length > 0) return await deliver(frame)
+        const owner = { credentialId: 'cred_alice', tenant: 'alice', requestId: `req_taken-${scheme}` }
+        const times = { expiresAt: Date.now() + 60_000, firstSentAt: Date.now() }
+        set.signerOf(1).store.claim([{ ...owner, requestHash: new Uint8Array(32).fill(tries + 1), ...times }])
+        seen.push(REPLY.decode(await deliver(frame)), REPLY.decode(await deliver(frame)))
+        return REPLY.encode(seen[0] as Reply)
+      }
+      // FROST takes signers in turn: it may come by without this one, until it does.
+      await set.service.sign(request, set.client, 5000).catch(() => undefined)
+      if (seen.length === 0) set.store.database.statement('DELETE FROM signatures').run()
+    }
+    set.hooks.tamper = (_to, _route, frame, deliver) => deliver(frame)
+    expect(seen.map((r) => [r.type, r.code, r.envelopes.length])).toEqual([
+      [REPLY_TYPES.failed, 'REQUEST_REPLAYED', 0],
+      [REPLY_TYPES.failed, 'STOPPED', 0],
+    ])
+    const end = await set.service.sign(request, set.client, 5000).catch((error: unknown) => error)
+    // The other two never saw the other document. ECDSA needs all three.
+    if (scheme === 'ecdsa-secp256k1') expect(end).toMatchObject({ code: 'request_replayed', outcome: 'none' })
+    else expectSigned(keys[scheme], message, end as SignatureView)
   })
 
   it('decision 8: another credential’s key is no key', async () => {
@@ -195,4 +225,37 @@ it('F-04 a signer with too many open sessions says so, and the client is told to
   set.hooks.tamper = (_to, _route, frame, deliver) => deliver(frame)
   expect([problem.code, problem.outcome]).toEqual(['overloaded', 'none'])
   await expectWorks(set, key)
+})
+
+describe('the assembler', () => {
+  const lost = () => Object.assign(new Error('worker lost'), { code: 'WORKER_LOST' })
+  it('that is lost costs a session, not the request', async () => {
+    const { assemble } = set.hooks
+    let calls = 0
+    set.hooks.assemble = (command) => {
+      calls += 1
+      if (calls === 1) throw lost()
+      return assemble(command)
+    }
+    for (const scheme of SCHEMES) await expectWorks(set, keys[scheme])
+    expect(calls).toBe(4)
+    set.hooks.assemble = assemble
+  })
+
+  it('that stays lost, or breaks: the request ends, and says that shares may have left', async () => {
+    const { assemble } = set.hooks
+    for (const error of [lost(), new TypeError('a bug')]) {
+      set.hooks.assemble = () => {
+        throw error
+      }
+      const problem = await problemOf(sign(set, keys['eddsa-ed25519'], someMessage()))
+      expect([problem.code, problem.outcome, problem.culprits]).toEqual(['protocol_abort', 'unknown', undefined])
+    }
+    set.hooks.assemble = () => new Uint8Array(3)
+    const problem = await problemOf(sign(set, keys['eddsa-ed25519'], someMessage()))
+    expect([problem.code, problem.outcome]).toEqual(['protocol_abort', 'unknown'])
+    set.hooks.assemble = assemble
+    expect(set.scheduler.load()).toEqual({ waiting: 0, inFlight: 0 })
+    await expectWorks(set, keys['eddsa-ed25519'])
+  })
 })
