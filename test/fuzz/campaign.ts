@@ -40,7 +40,7 @@ const MAX_BATCH = 128
 const MAX_CORPUS = 4096
 /** Outcomes are few by contract; one that grows without end must not keep every input. */
 const MAX_OUTCOMES = 256
-/** Half of the mutants have one of the latest inputs as parent: what was found last leads on. */
+/** A third of the mutants have the latest input as parent, a third one of the latest: what was found last leads on. */
 const RECENT = 16
 
 /**
@@ -59,8 +59,7 @@ export async function campaign(o: Campaign): Promise<Report> {
   /** @returns whether the input came to something new. */
   const execute = async (input: Uint8Array): Promise<boolean> => {
     executions += 1
-    o.before(input)
-    const verdict = await verdictOn(target, input)
+    const verdict = await verdictOn(target, input, o.before)
     if ('broken' in verdict) {
       finding = { input: await shortened(target, input, verdict.broken, o.before), reason: verdict.broken }
       return false
@@ -75,7 +74,7 @@ export async function campaign(o: Campaign): Promise<Report> {
     else corpus[dice.below(MAX_CORPUS)] = input
   }
   const mutant = (): Uint8Array => {
-    const back = dice.below(dice.once(2) ? Math.min(RECENT, corpus.length) : corpus.length)
+    const back = dice.below(dice.pick([1, Math.min(RECENT, corpus.length), corpus.length]))
     const parent = corpus[corpus.length - 1 - back] ?? new Uint8Array(0)
     return mutate(parent, { dice, other: dice.pick(corpus) ?? parent, dictionary }, target.maxLength)
   }

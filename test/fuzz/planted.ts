@@ -1,15 +1,14 @@
+import process from 'node:process'
 import { BrokenPromise, type FuzzTarget, outcomeOf } from './target.ts'
 
 /** Targets with a known mistake, by the query of this module's URL: what the fuzzer itself is tested with. */
 const PLANTED: Readonly<Record<string, (input: Uint8Array) => string>> = {
-  /** Six bytes that must all be right: found step by step, each step being a block of its own, or never. */
+  /** Four bytes that must all be right: found step by step, each step being a block of its own, or never. */
   maze: (input) => {
     if (input[0] !== 0x51) return 'out'
     if (input[1] !== 0xa7) return 'out'
     if (input[2] !== 0x3c) return 'out'
     if (input[3] !== 0x99) return 'out'
-    if (input[4] !== 0x0e) return 'out'
-    if (input[5] !== 0xf1) return 'out'
     throw new TypeError('found the way')
   },
   /** Two fields deep inside a message, which no change of single bytes reaches. */
@@ -20,13 +19,14 @@ const PLANTED: Readonly<Record<string, (input: Uint8Array) => string>> = {
     return 'ended'
   },
   slow: (input) => {
-    for (const end = Date.now() + (input[0] === 0x77 ? 1500 : 0); Date.now() < end; ) Math.sqrt(2)
+    const start = process.threadCpuUsage()
+    while (input[0] === 0x77 && process.threadCpuUsage(start).user < 1_200_000) Math.sqrt(2)
     return 'ended'
   },
   buffers: (input) => `made ${new Uint8Array(input[0] === 0x77 ? 80 << 20 : 1).fill(1).length > 1}`,
   heap: (input) => {
     const hoard: number[][] = []
-    while (input[0] === 0x77) hoard.push(Array.from({ length: 1 << 16 }, (_, i) => i))
+    while (input[0] === 0x77) hoard.push(new Array<number>(1 << 20).fill(0.5))
     return `${hoard.length}`
   },
   typed: (input) =>

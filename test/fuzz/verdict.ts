@@ -10,7 +10,13 @@ const MAX_GROWTH = 64 << 20
 /** What came of one input: its outcome, or what is wrong with how the target took it. */
 export type Verdict = { readonly outcome: string } | { readonly broken: string }
 
-export async function verdictOn(target: FuzzTarget, input: Uint8Array): Promise<Verdict> {
+/** @param before sees the input each time it runs. */
+export async function verdictOn(
+  target: FuzzTarget,
+  input: Uint8Array,
+  before: (input: Uint8Array) => void = () => {},
+): Promise<Verdict> {
+  before(input)
   const heap = used()
   const started = performance.now()
   let outcome: string
@@ -25,9 +31,10 @@ export async function verdictOn(target: FuzzTarget, input: Uint8Array): Promise<
   if (grown > MAX_GROWTH) return { broken: `BrokenPromise: ${grown >> 20} MiB for one input` }
   if (performance.now() - started < MAX_CPU_MS) return { outcome }
   // The machine may have been busy with something else: once more, by this thread's own clock.
-  const before = process.threadCpuUsage()
+  before(input)
+  const start = process.threadCpuUsage()
   await target.run(Uint8Array.from(input))
-  const { user, system } = process.threadCpuUsage(before)
+  const { user, system } = process.threadCpuUsage(start)
   const ms = Math.round((user + system) / 1000)
   return ms > MAX_CPU_MS ? { broken: `BrokenPromise: ${ms} ms of CPU for one input` } : { outcome }
 }
@@ -61,8 +68,7 @@ export async function shortened(
   for (let width = best.length >> 1; width > 0; width >>= 1) {
     for (let at = 0; at < best.length && cuts < MAX_CUTS; cuts++) {
       const shorter = concat(best.subarray(0, at), best.subarray(at + width))
-      before(shorter)
-      const verdict = await verdictOn(target, shorter)
+      const verdict = await verdictOn(target, shorter, before)
       if ('broken' in verdict && kind(verdict.broken) === kind(broken)) best = shorter
       else at += width
     }

@@ -1,10 +1,11 @@
+import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import type { Report } from './campaign.ts'
 import { HEADER_WORDS, SHARED_BYTES, type Task, type ThreadAnswer, type ThreadTask } from './task.ts'
 
 /** An input that takes so long never comes back; the campaign's own limit is CPU time and far shorter. */
 const HANG_MS = 20_000
-const HEAP_MIB = 1024
+const HEAP_MIB = 512
 
 /**
  * Runs campaigns in a thread that can be killed: an input that loops or eats the heap would take this process with it. Both become
@@ -23,6 +24,8 @@ export class WatchedThread {
   async run(task: Task): Promise<Report> {
     this.#worker ??= this.#start()
     const worker = this.#worker
+    const listening = new AbortController()
+    const { signal } = listening
     let watchdog: NodeJS.Timeout | undefined
     try {
       return await new Promise<Report>((resolve, reject) => {
@@ -32,16 +35,17 @@ export class WatchedThread {
           if (running === last && running > 0) resolve(this.#lost(`no end after ${this.#hangMs} ms`))
           last = running
         }, this.#hangMs)
-        worker.once('message', (answer: ThreadAnswer) => {
-          if ('report' in answer) resolve(answer.report)
-          else reject(new Error(answer.error))
+        once(worker, 'message', { signal }).then(([answer]: ThreadAnswer[]) => {
+          if (answer !== undefined && 'report' in answer) resolve(answer.report)
+          else reject(new Error(answer?.error))
+        }, (error: unknown) => {
+          if (!signal.aborted) resolve(this.#lost(`the thread died: ${error instanceof Error ? error.message : String(error)}`))
         })
-        worker.once('error', (error) => resolve(this.#lost(`the thread died: ${error.message}`)))
         worker.postMessage({ ...task, target: String(task.target) } satisfies ThreadTask)
       })
     } finally {
       clearInterval(watchdog)
-      worker.removeAllListeners()
+      listening.abort()
       if (worker !== this.#worker) await worker.terminate()
     }
   }
