@@ -20,7 +20,7 @@ import { directoryRow, type KeyDirectory } from './directory.ts'
 
 export interface KeyDeliveryOptions {
   readonly links: ReadonlyMap<PartyId, SignerLink>
-  readonly monitor: Pick<SignerMonitor, 'up' | 'report'>
+  readonly monitor: Pick<SignerMonitor, 'up'>
   readonly directory: KeyDirectory
   readonly store: CoordinatorStore
   readonly roster: Roster
@@ -189,8 +189,7 @@ export class KeyDelivery {
         try {
           reports.set(link.id, CERTIFICATE_REPLY.decode(await link.send('certificate', frame, ASK_TIMEOUT_MS)))
         } catch {
-          // Away: the delivery stays open.
-          this.#o.monitor.report([link.id])
+          // Away: the delivery stays open. That it cannot sign is for sessions and heartbeats to say.
         }
       }),
     )

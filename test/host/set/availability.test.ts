@@ -145,6 +145,19 @@ describe('a silent signer', () => {
 })
 
 describe('lost exchanges', () => {
+  it('a connection that breaks once costs a session and not the request, for ECDSA too', async () => {
+    for (const route of ['openSigning', 'round'] as const) {
+      let broken = false
+      set.hooks.tamper = async (to, r, frame, deliver) => {
+        if (broken || to !== 2 || r !== route) return await deliver(frame)
+        broken = true
+        throw new Error('connection reset')
+      }
+      await expectWorks(set, keys['ecdsa-secp256k1'])
+      expect(broken).toBe(true)
+    }
+  })
+
   it('a request that never arrives: nothing was released, and it says so', async () => {
     for (const id of [1, 2, 3]) {
       onWayTo(id, 'openSigning', 'before')

@@ -217,7 +217,8 @@ describe('key generation', () => {
     const { state: _state, certificate: _certificate, ...pending } = row
     for (let i = 0; i < 150; i++) {
       const keyId = new Uint8Array(32)
-      keyId[0] = i
+      // All of them come before the good one.
+      keyId[31] = i
       store.insertPending({ ...pending, keyId, requestId: `req_stuck-${i}` })
     }
     let asked = 0

@@ -121,6 +121,21 @@ describe('a persistent saboteur', () => {
     expect(performance.now() - started).toBeLessThan(6000)
   })
 
+  it.each([
+    ['whose guilt is proven costs a request one session more', inBody((body) => body.slice(0, 4)), 2],
+    ['whom nobody can convict costs two at most', failed('FROST_MALFORMED', [1, 2]), 3],
+  ] as const)('%s', async (_what, change, most) => {
+    sabotage(['round'], change)
+    const sessions: number[] = []
+    for (let i = 0; i < 9; i++) {
+      const from = set.reports.length
+      await expectWorks(set, keys['eddsa-ed25519'])
+      sessions.push(set.reports.length - from)
+    }
+    expect(Math.max(...sessions)).toBeLessThanOrEqual(most)
+    expect(Math.min(...sessions)).toBe(1)
+  })
+
   it('F-07 whose shares are wrong is named, when the others’ requests cannot do without it', async () => {
     sabotage(['round'], inBody(lastByte))
     set.kill(2)
