@@ -7,7 +7,7 @@ export const MAX_BODY_BYTES = 256 * 1024
 /** The coordinator takes 8 MiB; its form of the same batch is a third larger (base64url) plus about 1 KiB an item. */
 export const MAX_BATCH_BODY_BYTES = 5 * 1024 * 1024
 
-const hex = z.string().regex(/^0x([0-9a-fA-F]{2})*$/, 'must be 0x and hex digits')
+const hex = z.string().regex(/^0x(?:[0-9a-fA-F]{2})*$/, 'must be 0x and hex digits')
 
 const Payload = z
   .discriminatedUnion('kind', [

@@ -134,6 +134,15 @@ describe('strict JSON refuses', () => {
     expect(parse('"é"')).toBe('é')
   })
 
+  it('strings as long as the longest body, full of escapes, quotes and backslashes, in time that grows with them', () => {
+    const length = 8 << 20
+    for (const unit of ['\\n', '\\"', '\\\\', 'a', '\\u0041']) {
+      const text = `["${unit.repeat(length / unit.length - 1)}"]`
+      expect(parseStrictJson(utf8ToBytes(text), length + 16)).toEqual(JSON.parse(text))
+      expect(() => parseStrictJson(utf8ToBytes(text.slice(0, -2)), length + 16)).toThrow(RequestError)
+    }
+  })
+
   it('D-03 depth that would overflow the stack', () => {
     for (const open of ['[', '{"a":']) {
       expectRefusal(() => parseStrictJson(utf8ToBytes(open.repeat(100_000)), 2 ** 20), 'malformed_request')
