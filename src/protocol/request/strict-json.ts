@@ -30,9 +30,9 @@ const refuse = (detail: string): never => {
  */
 function endOfString(text: string, from: number): number {
   for (let quote = text.indexOf('"', from); quote >= 0; quote = text.indexOf('"', quote + 1)) {
-    let escape = quote
-    while (text[escape - 1] === '\\') escape -= 1
-    if ((quote - escape) % 2 === 0) return quote + 1
+    let backslash = quote
+    while (text[backslash - 1] === '\\') backslash -= 1
+    if ((quote - backslash) % 2 === 0) return quote + 1
   }
   return refuse('not JSON')
 }
