@@ -1,39 +1,61 @@
 import { contentDigest, decodeEnvelope, type Envelope, encodeEnvelope } from '../../src/protocol/channel/envelope.ts'
+import { PROTOCOLS, type ProtocolName } from '../../src/protocol/channel/setup.ts'
+import { toHex } from '../../src/protocol/engine/bytes.ts'
 import { ASSEMBLER, EVERYONE, type PartyId } from '../../src/protocol/engine/party.ts'
 import type { World } from './world.ts'
 import { identityOf } from './world.ts'
 
 export type ParcelKind = 'broadcast' | 'direct' | 'assembler'
 
-/** One envelope on its way to one recipient; a broadcast is one parcel per peer, so that rules can split the view. */
+/**
+ * One envelope on its way to one recipient; a broadcast is one parcel per peer, so that rules can split the view. The same rules act in
+ * the simulator and, through test/network, between a real coordinator and real signers.
+ */
 export interface Parcel {
+  /** Session id in hexadecimal digits. */
+  readonly session: string
+  /** Absent: a number that no protocol has. */
+  readonly protocol?: ProtocolName
   readonly round: number
   readonly from: PartyId
   /** {@link ASSEMBLER} for the coordinator. */
   readonly to: PartyId
   readonly kind: ParcelKind
   readonly bytes: Uint8Array
-  /** Delivered only when nothing else is on its way. */
-  readonly late?: boolean
+  /** Delivered only when nothing less late is on its way; 0 unless said otherwise. */
+  readonly late?: number
 }
 
 /** What the relay does with the parcels that match; the parcels it returns travel on and are not matched again. */
 export interface Rule {
-  readonly when: Partial<Pick<Parcel, 'round' | 'from' | 'to' | 'kind'>>
+  readonly when: Partial<Pick<Parcel, 'session' | 'protocol' | 'round' | 'from' | 'to' | 'kind'>>
   readonly act: (parcel: Parcel) => readonly Parcel[]
 }
 
-export function parcelsOf(from: PartyId, signers: readonly PartyId[], bytes: Uint8Array): readonly Parcel[] {
+/** The envelope as a parcel to `to`; null for bytes that are none. */
+export function parcelTo(to: PartyId, bytes: Uint8Array): Parcel | null {
   const envelope = decodeEnvelope(bytes)
-  if (envelope === null) throw new Error(`signer ${from} sent something that is no envelope`)
-  const { round, receiver } = envelope
-  if (receiver === EVERYONE)
-    return signers.filter((to) => to !== from).map((to) => ({ round, from, to, kind: 'broadcast', bytes }))
-  return [{ round, from, to: receiver, kind: receiver === ASSEMBLER ? 'assembler' : 'direct', bytes }]
+  if (envelope === null) return null
+  const { round, sender, receiver, sessionId } = envelope
+  const protocol = (Object.keys(PROTOCOLS) as ProtocolName[]).find((name) => PROTOCOLS[name] === envelope.protocol)
+  const kind = receiver === EVERYONE ? 'broadcast' : receiver === ASSEMBLER ? 'assembler' : 'direct'
+  return { session: toHex(sessionId), ...(protocol && { protocol }), round, from: sender, to, kind, bytes }
 }
 
+export function parcelsOf(from: PartyId, signers: readonly PartyId[], bytes: Uint8Array): readonly Parcel[] {
+  const receiver = decodeEnvelope(bytes)?.receiver
+  const receivers = receiver === EVERYONE ? signers.filter((to) => to !== from) : receiver === undefined ? [] : [receiver]
+  const parcels = receivers.flatMap((to) => parcelTo(to, bytes) ?? [])
+  if (parcels.length === 0) throw new Error(`signer ${from} sent something that is no envelope`)
+  return parcels
+}
+
+/** What names the place of a parcel in any run of its protocol. */
+export const whenOf = ({ round, from, to, kind }: Parcel): Rule['when'] => ({ round, from, to, kind })
+export const nameOf = (p: Parcel): string => `round ${p.round} ${p.kind} ${p.from} to ${p.to}`
+
 export function applyRules(rules: readonly Rule[], parcel: Parcel): readonly Parcel[] {
-  const keys = ['round', 'from', 'to', 'kind'] as const
+  const keys = ['session', 'protocol', 'round', 'from', 'to', 'kind'] as const
   const rule = rules.find(({ when }) => keys.every((key) => when[key] === undefined || when[key] === parcel[key]))
   return rule === undefined ? [parcel] : rule.act(parcel)
 }
@@ -41,8 +63,13 @@ export function applyRules(rules: readonly Rule[], parcel: Parcel): readonly Par
 // What a relay can do without any key.
 
 export const drop: Rule['act'] = () => []
-export const duplicate: Rule['act'] = (parcel) => [parcel, parcel, { ...parcel, late: true }]
-export const delay: Rule['act'] = (parcel) => [{ ...parcel, late: true }]
+export const duplicate: Rule['act'] = (parcel) => [parcel, parcel, { ...parcel, late: 1 }]
+export const delay: Rule['act'] = (parcel) => [{ ...parcel, late: 1 }]
+
+/** Delivers the parcels that match in the order that `senders` says; other senders' come first. */
+export const reorder =
+  (senders: readonly PartyId[]): Rule['act'] =>
+  (parcel) => [{ ...parcel, late: 1 + senders.indexOf(parcel.from) }]
 
 /** Lets the parcels pass and keeps a list of what really travelled. */
 export const record =
@@ -63,7 +90,7 @@ export const inject =
   (change: (bytes: Uint8Array) => Uint8Array): Rule['act'] =>
   (parcel) => [
     { ...parcel, bytes: change(Uint8Array.from(parcel.bytes)) },
-    { ...parcel, late: true },
+    { ...parcel, late: 1 },
   ]
 
 export const flip =

@@ -71,6 +71,12 @@ function run<Result, Commit>(plan: Plan<Result, Commit>): Run<Result, Commit> {
   // A start is an event like any other: some signers hear from peers before they have begun.
   const queue: (Parcel | { readonly start: PartyId })[] = setup.signers.map((start) => ({ start }))
   const late: Parcel[] = []
+  const nextOf = () => {
+    if (queue.length > 0) return queue.splice(pick(order, queue.length), 1)[0]
+    const rank = Math.min(...late.map((p) => p.late as number))
+    const due = late.filter((p) => p.late === rank)
+    return late.splice(late.indexOf(due[pick(order, due.length)] as Parcel), 1)[0]
+  }
 
   const take = (id: PartyId, progress: Progress<Result, Commit>): void => {
     commits.get(id)?.push(...progress.commits)
@@ -78,7 +84,7 @@ function run<Result, Commit>(plan: Plan<Result, Commit>): Run<Result, Commit> {
       traffic.push(bytes)
       for (const parcel of parcelsOf(id, setup.signers, bytes)) {
         sent.push(parcel)
-        for (const next of applyRules(plan.rules ?? [], parcel)) (next.late === true ? late : queue).push(next)
+        for (const next of applyRules(plan.rules ?? [], parcel)) ((next.late ?? 0) > 0 ? late : queue).push(next)
       }
     }
     if (progress.end !== undefined) ends.set(id, progress.end)
@@ -86,8 +92,7 @@ function run<Result, Commit>(plan: Plan<Result, Commit>): Run<Result, Commit> {
 
   for (let deliveries = 0; queue.length > 0 || late.length > 0; deliveries++) {
     if (deliveries > MAX_DELIVERIES) throw new Error('the relay does not come to rest')
-    const from = queue.length > 0 ? queue : late
-    const [next] = from.splice(pick(order, from.length), 1)
+    const next = nextOf()
     if (next === undefined) throw new Error('empty queue')
     if ('start' in next) take(next.start, session(sessions, next.start).start())
     else if (next.to === ASSEMBLER) assembler.set(next.from, [...(assembler.get(next.from) ?? []), next.bytes])

@@ -20,8 +20,15 @@ import { VERSION } from '../version.ts'
 
 const SIGNER_CONNECTIONS = 8
 
-/** Starts a coordinator: schedules, relays, combines, verifies; holds no secret and has no authority. */
-export async function startCoordinator(config: CoordinatorConfig, log: Logger): Promise<{ url: string; close(): Promise<void> }> {
+/**
+ * Starts a coordinator: schedules, relays, combines, verifies; holds no secret and has no authority.
+ * @param network what lies between it and its signers beside TLS: nothing, but in tests that change what travels.
+ */
+export async function startCoordinator(
+  config: CoordinatorConfig,
+  log: Logger,
+  network: (link: SignerLink) => SignerLink = (link) => link,
+): Promise<{ url: string; close(): Promise<void> }> {
   const curves = selectCurves(config.curve)
   const rng = (length: number): Uint8Array => randomFillSync(new Uint8Array(length))
   const tls = readTls(config.tls)
@@ -43,7 +50,10 @@ export async function startCoordinator(config: CoordinatorConfig, log: Logger): 
   const links = new Map<number, SignerLink>(
     peers.map(({ signer, client }) => [
       signer.index,
-      { id: signer.index, send: async (route, frame, timeoutMs) => await client.post(ROUTES[route], frame, { timeoutMs }) },
+      network({
+        id: signer.index,
+        send: async (route, frame, timeoutMs) => await client.post(ROUTES[route], frame, { timeoutMs }),
+      }),
     ]),
   )
   const pool = await WorkerPool.start({

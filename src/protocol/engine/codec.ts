@@ -6,13 +6,23 @@ import { equalBytes, wipe } from './bytes.ts'
  * bytes first, copies fields out, then encodes again and compares: each value has exactly one encoding (attacks.md D-05; style.md E11).
  */
 export interface Shape<T> {
+  readonly form: Form
   /** Throws RangeError unless `value` is of this shape; returns a value that shares no memory with the input. */
   readonly parse: (value: unknown) => T
   /** What is handed to msgpack. */
   readonly plain: (value: T) => unknown
 }
 
+/** What a shape allows, as data: tests make from it every wrong message that a schema can tell of (attacks.md 4.14). */
+export type Form =
+  | { readonly type: 'bytes'; readonly min: number; readonly max: number }
+  | { readonly type: 'uint' | 'text'; readonly max: number }
+  | { readonly type: 'list'; readonly of: Form; readonly max: number }
+  | { readonly type: 'optional'; readonly of: Form }
+  | { readonly type: 'struct' | 'union'; readonly of: Readonly<Record<string, Form>> }
+
 export interface Codec<T> {
+  readonly form: Form
   readonly encode: (value: T) => Uint8Array
   /** @throws RangeError when the bytes are not the one canonical encoding of a valid value. */
   readonly decode: (bytes: Uint8Array) => T
@@ -88,8 +98,10 @@ function assertPlain(input: Uint8Array): void {
 
 /** Bytes of exactly `length`, or of at most `max` when given as `{ max }`. */
 export function bytes(size: number | { readonly max: number }): Shape<Uint8Array> {
-  const fits = typeof size === 'number' ? (n: number) => n === size : (n: number) => n <= size.max
+  const { min, max } = typeof size === 'number' ? { min: size, max: size } : { min: 0, max: size.max }
+  const fits = (n: number): boolean => n >= min && n <= max
   return {
+    form: { type: 'bytes', min, max },
     parse: (value) =>
       value instanceof Uint8Array && fits(value.length) ? Uint8Array.from(value) : fail('bytes of another length'),
     plain: (value) => (fits(value.length) ? value : fail('bytes of another length')),
@@ -100,18 +112,19 @@ export function bytes(size: number | { readonly max: number }): Shape<Uint8Array
 export function uint(max: number): Shape<number> {
   const check = (value: unknown): number =>
     typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= max ? value : fail('integer out of range')
-  return { parse: check, plain: check }
+  return { form: { type: 'uint', max }, parse: check, plain: check }
 }
 
 /** Text of at most `max` UTF-16 units without lone surrogates. */
 export function text(max: number): Shape<string> {
   const check = (value: unknown): string =>
     typeof value === 'string' && value.length <= max && value.isWellFormed() ? value : fail('text out of bounds')
-  return { parse: check, plain: check }
+  return { form: { type: 'text', max }, parse: check, plain: check }
 }
 
 export function list<T>(shape: Shape<T>, max: number): Shape<readonly T[]> {
   return {
+    form: { type: 'list', of: shape.form, max },
     parse: (value) => (Array.isArray(value) && value.length <= max ? value.map(shape.parse) : fail('list too long or no list')),
     plain: (value) => (value.length <= max ? value.map(shape.plain) : fail('list too long')),
   }
@@ -120,6 +133,7 @@ export function list<T>(shape: Shape<T>, max: number): Shape<readonly T[]> {
 /** nil or the shape. */
 export function optional<T>(shape: Shape<T>): Shape<T | null> {
   return {
+    form: { type: 'optional', of: shape.form },
     parse: (value) => (value === null ? null : shape.parse(value)),
     plain: (value) => (value === null ? null : shape.plain(value)),
   }
@@ -127,11 +141,15 @@ export function optional<T>(shape: Shape<T>): Shape<T | null> {
 
 type ValueOf<F> = { readonly [K in keyof F]: F[K] extends Shape<infer T> ? T : never }
 
+const formsOf = (entries: readonly (readonly [string, Pick<Shape<unknown>, 'form'>])[]): Readonly<Record<string, Form>> =>
+  Object.fromEntries(entries.map(([name, shape]) => [name, shape.form]))
+
 /** A struct as a positional array, fields in the order written. */
 // biome-ignore lint/suspicious/noExplicitAny: a field's own type is recovered by ValueOf; Shape is invariant in it.
 export function struct<F extends Readonly<Record<string, Shape<any>>>>(fields: F): Shape<ValueOf<F>> {
   const entries = Object.entries(fields)
   return {
+    form: { type: 'struct', of: formsOf(entries) },
     parse: (value) => {
       if (!Array.isArray(value) || value.length !== entries.length) return fail('wrong number of fields')
       const out: Record<string, unknown> = {}
@@ -154,6 +172,7 @@ export function union<C extends Readonly<Record<string, Shape<any>>>>(cases: C):
   const names = Object.keys(cases)
   const index = uint(names.length - 1)
   return {
+    form: { type: 'union', of: formsOf(Object.entries(cases)) },
     parse: (input) => {
       if (!Array.isArray(input) || input.length !== 2) return fail('no tagged value')
       const type = names[index.parse(input[0])] as keyof C
@@ -173,6 +192,7 @@ export function codec<T>(shape: Shape<T>, maxBytes: number): Codec<T> {
     return packed.length <= maxBytes ? packed : fail('message too long')
   }
   return {
+    form: shape.form,
     encode,
     decode: (input) => {
       if (input.length > maxBytes) return fail('message too long')

@@ -24,6 +24,7 @@ const nameOf = <T extends string>(table: Readonly<Record<T, number>>, number: nu
 }
 
 export const setupShape: Shape<SetupFields> = {
+  form: FIELDS.form,
   parse: (value) => {
     const f = FIELDS.parse(value)
     return { ...f, protocol: nameOf<ProtocolName>(PROTOCOLS, f.protocol), suite: nameOf<Suite>(SUITES, f.suite) }

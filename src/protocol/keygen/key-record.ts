@@ -64,6 +64,7 @@ function assertPackage(key: PublicPackage): PublicPackage {
 
 /** Lengths, order and counts are checked on the way in and out; whether points are points is for {@link verifyCertificate}. */
 export const publicPackageShape: Shape<PublicPackage> = {
+  form: FIELDS.form,
   parse: (value) => assertPackage(FIELDS.parse(value)),
   plain: (key) => FIELDS.plain(assertPackage(key)),
 }

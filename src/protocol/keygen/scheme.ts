@@ -14,6 +14,7 @@ const number = uint(0xffff)
 
 /** A scheme as its u16 number. */
 export const schemeShape: Shape<Scheme> = {
+  form: number.form,
   parse: (value) => {
     const wanted = number.parse(value)
     const found = SCHEMES.find((scheme) => SUITES[scheme] === wanted)

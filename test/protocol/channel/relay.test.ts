@@ -10,14 +10,15 @@ import {
   equivocate,
   flip,
   inject,
+  nameOf,
   OFFSETS,
-  type Parcel,
   patch,
   type Rule,
   replace,
   resign,
   showBoth,
   spliceFrom,
+  whenOf,
 } from '../../simulator/relay.ts'
 import type { Run } from '../../simulator/run-session.ts'
 import { setupOf } from '../../simulator/world.ts'
@@ -25,8 +26,6 @@ import { chat, endings, finished, type Heard, chatWorld as world } from './chatt
 
 const all = [1, 2, 3]
 const honest = chat('honest')
-const whenOf = ({ round, from, to, kind }: Parcel): Rule['when'] => ({ round, from, to, kind })
-const nameOf = (p: Parcel): string => `round ${p.round} ${p.kind} ${p.from} to ${p.to}`
 const context = (run: Run<Heard, never>) => ({
   sessionId: run.sessionId,
   signers: all,
@@ -63,7 +62,7 @@ describe('14.1: damaged envelopes are ignored and the session completes when the
       tried = p.bytes.length
       return [
         ...Array.from({ length: p.bytes.length }, (_, i) => ({ ...p, bytes: flip(i, 1 << (i % 8))(Uint8Array.from(p.bytes)) })),
-        { ...p, late: true },
+        { ...p, late: 1 },
       ]
     }
     expect(finished(chat('flips', { rules: [{ when: whenOf(parcel), act: flipEach }] }))).toEqual(all)
@@ -93,7 +92,7 @@ describe('14.1: damaged envelopes are ignored and the session completes when the
       ]
       const act: Rule['act'] = (p) => [
         ...changes.map((change) => ({ ...p, bytes: change(Uint8Array.from(p.bytes)) })),
-        { ...p, late: true },
+        { ...p, late: 1 },
       ]
       expect(finished(chat('damage', { rules: [{ when: whenOf(parcel), act }] }))).toEqual(all)
     },
@@ -105,7 +104,7 @@ describe('14.1: damaged envelopes are ignored and the session completes when the
     })
     // The recorded run has the seed of this one, so its messages are this session's own, to the byte.
     const foreign = honest.sent.filter((q) => q.from === 1 || (q.kind === 'direct' && q.to !== 1))
-    const act: Rule['act'] = (p) => [...[...foreign, ...other.sent].map((q) => ({ ...p, bytes: q.bytes })), { ...p, late: true }]
+    const act: Rule['act'] = (p) => [...[...foreign, ...other.sent].map((q) => ({ ...p, bytes: q.bytes })), { ...p, late: 1 }]
     const run = chat('honest', { rules: [{ when: { to: 1 }, act }] })
     expect(finished(run)).toEqual(all)
     expect(run.traffic).toHaveLength(honest.traffic.length)
@@ -115,7 +114,7 @@ describe('14.1: damaged envelopes are ignored and the session completes when the
     const setup = setupOf(world, { protocol: 'prss', suite: 'none', threshold: 2, name: 'later' })
     const run = chat('honest', {
       setup,
-      rules: [{ when: {}, act: (p) => [...spliceFrom(honest.sent)(p), { ...p, late: true }] }],
+      rules: [{ when: {}, act: (p) => [...spliceFrom(honest.sent)(p), { ...p, late: 1 }] }],
     })
     expect(finished(run)).toEqual(all)
   })

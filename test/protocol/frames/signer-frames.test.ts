@@ -36,7 +36,7 @@ interface Frame {
 }
 
 const frame = <T>(codec: Codec<T>, value: fc.Arbitrary<T>): Frame => ({
-  codec: { encode: (v) => codec.encode(v as T), decode: codec.decode },
+  codec: { ...codec, encode: (v) => codec.encode(v as T) },
   value,
 })
 

@@ -3,9 +3,10 @@ import { describe, expect, it } from 'vitest'
 import { equalBytes } from '../../../src/protocol/engine/bytes.ts'
 import { Fault } from '../../../src/protocol/engine/fault.ts'
 import { assemble } from '../../../src/protocol/frost/assemble.ts'
+import { nameOf, whenOf } from '../../simulator/relay.ts'
 import { bytes32 } from '../signing/dealt-key.ts'
 import { faultOf } from '../signing/fault-of.ts'
-import { harmlessFaults, nameOf, stoppingFaults, whenOf } from '../signing/relay-faults.ts'
+import { harmlessFaults, stoppingFaults } from '../signing/relay-faults.ts'
 import {
   answersOf,
   assembleRun,

@@ -194,7 +194,7 @@ describe('7.2 split views', () => {
       act: (parcel) => [parcel, { ...parcel, to: 1, bytes: change(Uint8Array.from(parcel.bytes)) }],
     })
     // 3 is late, so that the copy arrives while P1 still waits.
-    const held: Rule = { when: { to: 1, from: 3, round: 1 }, act: (parcel) => [{ ...parcel, late: true }] }
+    const held: Rule = { when: { to: 1, from: 3, round: 1 }, act: (parcel) => [{ ...parcel, late: 1 }] }
     for (const at of [OFFSETS.body + 10, OFFSETS.receiver, OFFSETS.prev]) {
       const altered = mirror((bytes) => bytes.with(at, (bytes[at] as number) ^ 1))
       const run = runHm(c, { rules: [altered, held] })

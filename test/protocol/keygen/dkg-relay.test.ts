@@ -12,6 +12,7 @@ import {
   equivocate,
   flip,
   inject,
+  nameOf,
   OFFSETS,
   type Parcel,
   patch,
@@ -20,6 +21,7 @@ import {
   replace,
   showBoth,
   spliceFrom,
+  whenOf,
 } from '../../simulator/relay.ts'
 import { pick, seededRng } from '../../simulator/seeded-rng.ts'
 import { twin } from '../../simulator/twin.ts'
@@ -28,8 +30,6 @@ import { assertDone, assertSafe, type KeygenScript, keygen, outcome, outcomes, w
 const world = worldOf(3)
 const all = [1, 2, 3]
 const honest = keygen()
-const whenOf = ({ round, from, to, kind }: Parcel): Rule['when'] => ({ round, from, to, kind })
-const nameOf = (p: Parcel): string => `round ${p.round} ${p.kind} ${p.from} to ${p.to}`
 const appended = ({ body }: Envelope): Partial<Envelope> => ({ body: concat(body, Uint8Array.of(0)) })
 
 describe('T-04: order and delay', () => {
@@ -70,7 +70,7 @@ describe('T-07: every single fault of a relay, at every message of 2 of 3', () =
     delay,
     'damaged copy first': inject(flip(OFFSETS.body)),
     'damaged header first': inject(flip(OFFSETS.round)),
-    'old message first': (p) => [...spliceFrom(other.sent)(p), { ...p, late: true }],
+    'old message first': (p) => [...spliceFrom(other.sent)(p), { ...p, late: 1 }],
   }
 
   it.each(Object.entries(harmless))('%s: everybody has the key', (_, act) => {

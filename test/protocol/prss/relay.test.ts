@@ -3,9 +3,10 @@ import { describe, expect, it } from 'vitest'
 import { toHex } from '../../../src/protocol/engine/bytes.ts'
 import { VERDICTS } from '../../../src/protocol/engine/fault.ts'
 import type { Established } from '../../../src/protocol/prss/establish.ts'
+import { nameOf, whenOf } from '../../simulator/relay.ts'
 import type { Run } from '../../simulator/run-session.ts'
 import { makeWorld } from '../../simulator/world.ts'
-import { harmlessFaults, nameOf, stoppingFaults, whenOf } from '../signing/relay-faults.ts'
+import { harmlessFaults, stoppingFaults } from '../signing/relay-faults.ts'
 import { type EstablishCase, generationsOf, runEstablish } from './establish-run.ts'
 
 const world = makeWorld({ ids: 5, seed: 'prss relay' })

@@ -14,9 +14,6 @@ import {
   spliceFrom,
 } from '../../simulator/relay.ts'
 
-export const whenOf = ({ round, from, to, kind }: Parcel): Rule['when'] => ({ round, from, to, kind })
-export const nameOf = (p: Parcel): string => `round ${p.round} ${p.kind} ${p.from} to ${p.to}`
-
 /** The same offset in every envelope would always hit the same field of a body: spread the flips over it and the tail. */
 const sampled = (share: number) => (bytes: Uint8Array) =>
   flip(Math.floor((bytes.length - 1) * share), 1 << (bytes.length % 8))(bytes)
@@ -68,5 +65,5 @@ export const harmlessFaults = ({ others }: FaultSources): ReadonlyMap<string, Ru
     ['delay', delay],
     ...Object.entries(OFFSETS).map(([field, at]) => [`damaged ${field} first`, inject(flip(at))] as const),
     ['damaged tail first', inject(sampled(1))],
-    ['an old message first', (p: Parcel) => [...spliceFrom(others[0] ?? [])(p), { ...p, late: true }]],
+    ['an old message first', (p: Parcel) => [...spliceFrom(others[0] ?? [])(p), { ...p, late: 1 }]],
   ])
