@@ -1,3 +1,5 @@
+import { SYSTEM_TIMERS, type Timers } from './timers.ts'
+
 /** A request was turned away because the queue is full: the answer is "overloaded, try again", at once. */
 export class MailboxFull extends Error {
   constructor() {
@@ -19,6 +21,7 @@ export interface MailboxOptions<Item> {
   readonly maxInFlight: number
   /** Runs one batch to its end; settles every item itself and never rejects. */
   readonly run: (batch: readonly Item[]) => Promise<void>
+  readonly timers?: Timers
 }
 
 /**
@@ -27,6 +30,7 @@ export interface MailboxOptions<Item> {
  */
 export class Mailbox<Item> {
   readonly #o: MailboxOptions<Item>
+  readonly #timers: Timers
   #waiting: Item[] = []
   #bytes = 0
   #inFlight = 0
@@ -34,6 +38,7 @@ export class Mailbox<Item> {
 
   constructor(options: MailboxOptions<Item>) {
     this.#o = options
+    this.#timers = options.timers ?? SYSTEM_TIMERS
   }
 
   get waiting(): number {
@@ -57,7 +62,7 @@ export class Mailbox<Item> {
   #schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    setImmediate(() => {
+    this.#timers.soon(() => {
       this.#scheduled = false
       this.#dispatch()
     })

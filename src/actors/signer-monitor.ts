@@ -3,6 +3,7 @@ import type { PartyId } from '../protocol/engine/party.ts'
 import { STATUS, STATUS_REQUEST } from '../protocol/frames/signer-frames.ts'
 import type { SignerLink } from './round.ts'
 import type { TicketStock } from './ticket-stock.ts'
+import { SYSTEM_TIMERS, type Timers } from './timers.ts'
 
 export type SignerStatus = ReturnType<typeof STATUS.decode>
 
@@ -26,6 +27,7 @@ export interface SignerMonitorOptions {
   readonly timeoutMs: number
   /** After every heartbeat that was answered, and whenever a signer turns out to be down. */
   readonly onChange: (state: SignerState) => void
+  readonly timers?: Timers
 }
 
 /**
@@ -35,11 +37,14 @@ export interface SignerMonitorOptions {
 export class SignerMonitor {
   readonly #o: SignerMonitorOptions
   readonly #states: Map<PartyId, SignerState>
-  readonly #timers = new Map<PartyId, NodeJS.Timeout>()
+  readonly #timers: Timers
+  /** Takes back the next heartbeat; between heartbeats only. */
+  readonly #waiting = new Map<PartyId, () => void>()
   #stopped = false
 
   constructor(options: SignerMonitorOptions) {
     this.#o = options
+    this.#timers = options.timers ?? SYSTEM_TIMERS
     const since = options.now()
     this.#states = new Map(options.links.map((l) => [l.id, { id: l.id, up: false, since, rttMs: null, status: null }]))
   }
@@ -51,7 +56,7 @@ export class SignerMonitor {
 
   stop(): void {
     this.#stopped = true
-    for (const timer of this.#timers.values()) clearTimeout(timer)
+    for (const cancel of this.#waiting.values()) cancel()
   }
 
   states(): readonly SignerState[] {
@@ -71,30 +76,30 @@ export class SignerMonitor {
     for (const id of missing) {
       const state = this.#states.get(id)
       if (state?.up !== true) continue
-      // Not while one is under way, and never two at a time: the timer exists between heartbeats only.
-      if (this.#timers.has(id)) this.#next(id, 0)
+      // Not while one is under way, and never two at a time.
+      if (this.#waiting.has(id)) this.#next(id, 0)
       this.#set({ ...state, up: false, since: this.#o.now(), rttMs: null })
     }
   }
 
   async #beat(link: SignerLink): Promise<void> {
-    this.#timers.delete(link.id)
-    const started = performance.now()
+    this.#waiting.delete(link.id)
+    const started = this.#timers.elapsed()
     const status = await this.#ask(link)
     if (this.#stopped) return
     if (status === null) this.report([link.id])
-    else this.#answered(link, status, performance.now() - started)
+    else this.#answered(link, status, this.#timers.elapsed() - started)
     this.#next(link.id, this.#o.intervalMs)
   }
 
   #next(id: PartyId, ms: number): void {
     if (this.#stopped) return
-    clearTimeout(this.#timers.get(id))
+    this.#waiting.get(id)?.()
     const link = this.#o.links.find((l) => l.id === id)
     if (link !== undefined)
-      this.#timers.set(
+      this.#waiting.set(
         id,
-        setTimeout(() => void this.#beat(link), ms),
+        this.#timers.after(ms, () => void this.#beat(link)),
       )
   }
 

@@ -42,7 +42,8 @@ export class SigningJob {
   readonly item: SessionItem
   /** Milliseconds since the Unix epoch; no session starts after it. */
   readonly deadline: number
-  readonly submittedAt = performance.now()
+  /** By `Timers.elapsed`. */
+  readonly submittedAt: number
   /** Signers that refused the request; later sessions go without them (decisions.md 13). */
   readonly refusals = new Map<PartyId, Refusal>()
   /** Whom later sessions had better do without: signers of failed sessions, and above all those a failure is known to come from. */
@@ -56,9 +57,16 @@ export class SigningJob {
   readonly #resolve: (signed: Signed) => void
   readonly #reject: (error: SigningFailed) => void
 
-  constructor(item: SessionItem, deadline: number, resolve: (signed: Signed) => void, reject: (error: SigningFailed) => void) {
+  constructor(
+    item: SessionItem,
+    deadline: number,
+    submittedAt: number,
+    resolve: (signed: Signed) => void,
+    reject: (error: SigningFailed) => void,
+  ) {
     this.item = item
     this.deadline = deadline
+    this.submittedAt = submittedAt
     this.#resolve = resolve
     this.#reject = reject
   }

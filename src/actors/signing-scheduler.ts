@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Rng } from '../protocol/engine/bytes.ts'
 import type { PartyId } from '../protocol/engine/party.ts'
 import { MAX_HM_THRESHOLD } from '../protocol/prss/establish.ts'
@@ -10,6 +9,7 @@ import type { SignerLink } from './round.ts'
 import type { SignerMonitor } from './signer-monitor.ts'
 import { type Engine, type Signed, SigningFailed, SigningJob } from './signing-job.ts'
 import { type HmSupplies, type ItemEnd, type SessionItem, type SigningEnd, signingSession } from './signing-session.ts'
+import { SYSTEM_TIMERS, sleep, type Timers } from './timers.ts'
 
 export interface SessionReport {
   readonly engine: Engine
@@ -39,6 +39,7 @@ export interface SigningSchedulerOptions {
   readonly onSession: (report: SessionReport) => void
   /** For the log: an exception that no peer and no overload can cause. */
   readonly onBug: (error: unknown) => void
+  readonly timers?: Timers
 }
 
 /** Sessions one request may take part in; a persistent saboteur costs retries, not an endless loop. */
@@ -77,12 +78,14 @@ interface Session {
  */
 export class SigningScheduler {
   readonly #o: SigningSchedulerOptions
+  readonly #timers: Timers
   /** At most schemes x thresholds in use: 3 x 15. */
   readonly #mailboxes = new Map<string, Mailbox<SigningJob>>()
   readonly #picker = new QuorumPicker()
 
   constructor(options: SigningSchedulerOptions) {
     this.#o = options
+    this.#timers = options.timers ?? SYSTEM_TIMERS
   }
 
   /** Which engine signs for keys of this scheme and threshold; null when none can in this set (decisions.md 19). */
@@ -115,7 +118,7 @@ export class SigningScheduler {
     if (engine === null) throw new SigningFailed({ type: 'engine' }, false)
     this.#assertQuorum(engine, threshold)
     return await new Promise<Signed>((resolve, reject) => {
-      this.#mailbox({ scheme, threshold, engine }).submit(new SigningJob(item, deadline, resolve, reject))
+      this.#mailbox({ scheme, threshold, engine }).submit(new SigningJob(item, deadline, this.#timers.elapsed(), resolve, reject))
     })
   }
 
@@ -139,6 +142,7 @@ export class SigningScheduler {
         bytesOf: ({ item }) => item.request.document.length + item.input.length,
         maxInFlight,
         run: (jobs) => this.#run(jobs, run),
+        timers: this.#timers,
       })
       this.#mailboxes.set(name, mailbox)
     }
@@ -162,7 +166,7 @@ export class SigningScheduler {
       if (signers === null) return await this.#withoutQuorum(live, this.signersNeeded(engine, threshold))
       const supplies = engine === 'hm' ? await this.#supplies(threshold, signers) : undefined
       if (supplies === null) return await this.#wait(live, this.#o.prss.isOff(threshold, signers))
-      const started = performance.now()
+      const started = this.#timers.elapsed()
       const end = await signingSession({
         scheme,
         threshold,
@@ -176,10 +180,11 @@ export class SigningScheduler {
         assemble: this.#o.assemble,
         onTickets: (from, tickets) => this.#o.prss.restock(from, tickets),
       })
-      const ms = performance.now() - started
+      const ms = this.#timers.elapsed() - started
       this.#o.onSession({ engine, scheme, signers, requests: live.map((j) => j.item.requestId), ms, end })
       const attempts = Math.max(...live.map((j) => j.attempts))
-      if (end.type === 'failed' && PAUSE_AFTER.has(end.code) && attempts < MAX_ATTEMPTS) await sleep(PAUSE_MS * 2 ** attempts)
+      if (end.type === 'failed' && PAUSE_AFTER.has(end.code) && attempts < MAX_ATTEMPTS)
+        await sleep(this.#timers, PAUSE_MS * 2 ** attempts)
       return this.#settle(live, end, { engine, threshold, signers, supplies, started, ms })
     } catch (error) {
       // A bug of ours: every job gets an answer all the same, and nobody is told that no share left.
@@ -217,7 +222,7 @@ export class SigningScheduler {
       job.fail({ type: 'quorum', missing: monitor.down() })
       return false
     })
-    if (again.length > 0) await sleep(PAUSE_MS)
+    if (again.length > 0) await sleep(this.#timers, PAUSE_MS)
     return again
   }
 
@@ -232,7 +237,7 @@ export class SigningScheduler {
       job.waits += 1
       if (job.waits === MAX_WAITS) job.last = { type: 'abort', code: 'HM_KID', culprits: [] }
     }
-    await sleep(PAUSE_MS)
+    await sleep(this.#timers, PAUSE_MS)
     return jobs
   }
 

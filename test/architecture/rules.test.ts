@@ -77,6 +77,17 @@ describe('impurities', () => {
     ]))
 })
 
+describe('ownTime', () => {
+  it.each(['Date.now()', 'setTimeout(f)', 'setImmediate(f)', 'performance.now()', 'randomBytes(1)'])('refuses %s', (code) => {
+    expect(rules.ownTime([file('src/actors/x.ts', `const a = ${code}`)])).toHaveLength(1)
+    expect(rules.ownTime([file('src/host/coordinator/x.ts', `const a = ${code}`)])).toHaveLength(1)
+  })
+  it('lets the files pass that make it, and those that are never simulated', () => {
+    const paths = ['src/actors/timers.ts', 'src/actors/worker-pool.ts', 'src/host/roles/signer.ts']
+    expect(rules.ownTime(paths.map((path) => file(path, 'const a = setTimeout(f)')))).toEqual([])
+  })
+})
+
 describe('plainCode', () => {
   it('keeps code and drops texts, comments and patterns', () => {
     expect(plainCode(`a('b', "c") // d\ng = /[/'"]/.test(e) / f`)).toBe(`a('', '') \ng = / /.test(e) / f`)

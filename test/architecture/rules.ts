@@ -39,11 +39,25 @@ export function wrongPackages(protocolFiles: readonly SourceFile[]): readonly st
 const IMPURE =
   /\b(?:Date|Math\s*\.\s*random|process|Buffer|console|setTimeout|setInterval|setImmediate|queueMicrotask|performance|crypto|globalThis|fetch)\b/g
 
-export function impurities(protocolFiles: readonly SourceFile[]): readonly string[] {
-  return protocolFiles.flatMap(({ path, text }) =>
+export const impurities = (protocolFiles: readonly SourceFile[]): readonly string[] => uses(IMPURE, protocolFiles, 'src/protocol')
+
+/** What a simulated set could not turn: with one of these a seed no longer says what happens (test/simulation). */
+const OWN_TIME =
+  /\b(?:Date|Math\s*\.\s*random|setTimeout|setInterval|setImmediate|process\s*\.\s*nextTick|performance|randomBytes)\b/g
+
+/** Actors and coordinator wait, measure and draw by what their host gives them; the pool of real threads has no simulation. */
+export const ownTime = (files: readonly SourceFile[]): readonly string[] =>
+  uses(
+    OWN_TIME,
+    files.filter(({ path }) => /^src\/(?:actors|host\/coordinator)\/(?!timers\.ts|worker-pool\.ts)/.test(path)),
+    'a simulated part',
+  )
+
+function uses(pattern: RegExp, files: readonly SourceFile[], whose: string): readonly string[] {
+  return files.flatMap(({ path, text }) =>
     plainCode(text)
       .split('\n')
-      .flatMap((line, i) => [...line.matchAll(IMPURE)].map((match) => `${path}:${i + 1}: src/protocol must not use ${match[0]}`)),
+      .flatMap((line, i) => [...line.matchAll(pattern)].map((match) => `${path}:${i + 1}: ${whose} must not use ${match[0]}`)),
   )
 }
 

@@ -4,6 +4,7 @@ import type { SignerLink } from '../../actors/round.ts'
 import { SignerMonitor, type SignerState } from '../../actors/signer-monitor.ts'
 import { type SessionReport, SigningScheduler } from '../../actors/signing-scheduler.ts'
 import { TicketStock } from '../../actors/ticket-stock.ts'
+import { SYSTEM_TIMERS, type Timers } from '../../actors/timers.ts'
 import type { Curves } from '../../protocol/curve/curves.ts'
 import { type Rng, toHex } from '../../protocol/engine/bytes.ts'
 import type { PartyId } from '../../protocol/engine/party.ts'
@@ -48,6 +49,7 @@ export interface CoordinatorOptions {
   readonly onSession: (report: SessionReport) => void
   readonly log: Logger
   readonly times?: CoordinatorTimes
+  readonly timers?: Timers
 }
 
 /** Request ids written into one log line. */
@@ -55,7 +57,7 @@ const MAX_LOGGED = 8
 
 /** All parts of a coordinator but its HTTP server, workers and connections. */
 export function createCoordinator(o: CoordinatorOptions) {
-  const { config, links, store, commits, curves, rng, now, log, times = DEFAULT_TIMES } = o
+  const { config, links, store, commits, curves, rng, now, log, times = DEFAULT_TIMES, timers = SYSTEM_TIMERS } = o
   const { roster } = config.roster
   const names = signerNames(config.signers)
   const stock = new TicketStock()
@@ -68,6 +70,7 @@ export function createCoordinator(o: CoordinatorOptions) {
     intervalMs: times.heartbeat,
     timeoutMs: times.heartbeatTimeout,
     onChange: (state) => onChange(state),
+    timers,
   })
   const prss = new PrssKeeper({
     links,
@@ -94,6 +97,7 @@ export function createCoordinator(o: CoordinatorOptions) {
     maxBatch: config.maxBatch,
     maxInFlight: config.batchesInFlight,
     assemble: o.assemble,
+    timers,
     onBug: (err) => log.error({ err }, 'a signing session broke'),
     onSession: (report) => {
       o.onSession(report)
@@ -125,9 +129,20 @@ export function createCoordinator(o: CoordinatorOptions) {
     rng,
     now,
     timeoutMs: times.keygenExchange,
+    timers,
     log,
   })
-  const signing = new SigningService({ scheduler, directory, store, commits, names, now, timeoutMs: config.signTimeoutMs, log })
+  const signing = new SigningService({
+    scheduler,
+    directory,
+    store,
+    commits,
+    names,
+    now,
+    timeoutMs: config.signTimeoutMs,
+    timers,
+    log,
+  })
   onChange = upkeep({
     links,
     monitor,

@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import { type RelayEnd, relay } from '../../actors/relay-session.ts'
 import { provenCulprits, type SignerLink } from '../../actors/round.ts'
 import type { SignerMonitor } from '../../actors/signer-monitor.ts'
+import type { Timers } from '../../actors/timers.ts'
 import type { Roster } from '../../protocol/channel/roster.ts'
 import { sessionId as sessionIdOf } from '../../protocol/channel/setup.ts'
 import { equalBytes, type Rng, toHex } from '../../protocol/engine/bytes.ts'
@@ -29,6 +30,7 @@ export interface KeyServiceOptions {
   readonly now: () => number
   /** For each of the four exchanges. */
   readonly timeoutMs: number
+  readonly timers: Timers
   readonly log: Logger
 }
 
@@ -91,7 +93,7 @@ export class KeyService {
   }
 
   async #generate(asked: Asked): Promise<StoredDirectoryKey> {
-    const { links, roster, rng, now, timeoutMs, store, monitor, log } = this.#o
+    const { links, roster, rng, now, timeoutMs, timers, store, monitor, log } = this.#o
     const down = monitor.down()
     if (down.length > 0) throw this.#unavailable(down, 'none')
     const { request, document, owner, hash } = asked
@@ -115,7 +117,7 @@ export class KeyService {
       signature: authorization?.signature ?? new Uint8Array(0),
     }
     const frame = OPEN_KEYGEN.encode({ setup, requestId, request: framed })
-    const started = performance.now()
+    const started = timers.elapsed()
     const sessionId = sessionIdOf({ ...setup, purpose: hash })
     const end = await relay([...links.values()], { route: 'openKeygen', frame }, sessionId, timeoutMs)
     if (end.type === 'failed') monitor.report(end.missing)
@@ -129,7 +131,7 @@ export class KeyService {
     store.putKey(directoryRow(certificate, bytes, { owner, requestId, label, createdAt: now() }), setup.signers)
     // Who finished with anything else may not hold this key: the delivery asks it.
     for (const [id, { result }] of holders) if (equalBytes(result, bytes)) store.acknowledge(certificate.key.keyId, id)
-    log.info({ key: toHex(certificate.key.keyId), scheme, ms: Math.round(performance.now() - started) }, 'key generated')
+    log.info({ key: toHex(certificate.key.keyId), scheme, ms: Math.round(timers.elapsed() - started) }, 'key generated')
     return await this.#finish(certificate.key.keyId, asked)
   }
 

@@ -3,6 +3,7 @@ import { MailboxFull } from '../../actors/mailbox.ts'
 import { type Signed, SigningFailed } from '../../actors/signing-job.ts'
 import type { SigningScheduler } from '../../actors/signing-scheduler.ts'
 import type { SessionItem } from '../../actors/signing-session.ts'
+import type { Timers } from '../../actors/timers.ts'
 import { equalBytes, toHex } from '../../protocol/engine/bytes.ts'
 import { CLOCK_SKEW_MS, requestHash } from '../../protocol/request/authorize.ts'
 import { signingInput } from '../../protocol/request/digest.ts'
@@ -27,6 +28,7 @@ export interface SigningServiceOptions {
   readonly now: () => number
   /** Longest a request is worked on, also when its document lives longer. */
   readonly timeoutMs: number
+  readonly timers: Timers
   readonly log: Logger
 }
 
@@ -63,7 +65,7 @@ export class SigningService {
 
   /** @throws ApiProblem. Resolves with state `pending_signing` when not done within `waitMs`. */
   async sign(request: SignedRequest, document: SignDocument, waitMs: number): Promise<SignatureView> {
-    const arrived = performance.now()
+    const arrived = this.#o.timers.elapsed()
     const hash = requestHash(request.document)
     const owner = request.authorizations[0]?.credentialId ?? ''
     // By credential, never by the document alone: other clients' outcomes are not for whoever knows their bytes.
@@ -73,7 +75,7 @@ export class SigningService {
     const running = this.#inFlight.get(name)
     if (running !== undefined) {
       if (!equalBytes(running.requestHash, hash)) throw replayed()
-      return await within(running, waitMs)
+      return await within(running, waitMs, this.#o.timers)
     }
     const entry = this.#begin(request, document, hash, owner, arrived)
     this.#inFlight.set(name, entry)
@@ -86,13 +88,13 @@ export class SigningService {
       if (error instanceof ApiProblem) this.#remember(entry, error)
       forget()
     })
-    return await within(entry, waitMs)
+    return await within(entry, waitMs, this.#o.timers)
   }
 
   /** @param allowed whether the caller may see what this credential asked for. */
   async read(id: string, allowed: (owner: string) => boolean, waitMs: number): Promise<SignatureView> {
     const running = this.#inFlight.get(this.#names.get(id) ?? '')
-    if (running !== undefined && allowed(running.owner)) return await within(running, waitMs)
+    if (running !== undefined && allowed(running.owner)) return await within(running, waitMs, this.#o.timers)
     const stored = this.#o.store.getSignature(id)
     if (stored !== undefined && allowed(stored.credentialId)) return decodeView(stored.response)
     const failed = this.#failed.get(id)
@@ -140,7 +142,7 @@ export class SigningService {
     deadline: number,
     arrived: number,
   ): Promise<SignatureView> {
-    const { scheduler, commits, store, now, log, names } = this.#o
+    const { scheduler, commits, store, now, timers, log, names } = this.#o
     let signed: Signed
     try {
       signed = await scheduler.sign(item, document.scheme, key.row.threshold, deadline)
@@ -158,7 +160,7 @@ export class SigningService {
       signature,
       engine: signed.engine,
       signers: signed.signers,
-      timingMs: { queue: round(signed.queueMs), sign: round(signed.signMs), total: round(performance.now() - arrived) },
+      timingMs: { queue: round(signed.queueMs), sign: round(signed.signMs), total: round(timers.elapsed() - arrived) },
     }
     const row = {
       id: view.id,
@@ -229,15 +231,15 @@ function baseView(document: SignDocument, key: SigningKey, hash: Uint8Array) {
 }
 
 /** The outcome, or the pending view when it takes longer than `waitMs`. */
-async function within(entry: InFlight, waitMs: number): Promise<SignatureView> {
-  let timer: NodeJS.Timeout | undefined
+async function within(entry: InFlight, waitMs: number, timers: Timers): Promise<SignatureView> {
+  let cancel = (): void => {}
   const late = new Promise<SignatureView>((resolve) => {
-    timer = setTimeout(() => resolve(entry.pending), waitMs)
+    cancel = timers.after(waitMs, () => resolve(entry.pending))
   })
   try {
     return await Promise.race([entry.done, late])
   } finally {
-    clearTimeout(timer)
+    cancel()
   }
 }
 

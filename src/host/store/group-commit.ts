@@ -1,3 +1,4 @@
+import { SYSTEM_TIMERS, type Timers } from '../../actors/timers.ts'
 import type { Database } from './database.ts'
 import { StoreError } from './store-error.ts'
 
@@ -26,7 +27,7 @@ interface Waiting {
 }
 
 /** A queue of durable writes to one database. Order is kept. */
-export function groupCommit(database: Database, maxWaiting = MAX_WAITING): GroupCommit {
+export function groupCommit(database: Database, maxWaiting = MAX_WAITING, timers: Timers = SYSTEM_TIMERS): GroupCommit {
   let queue: Waiting[] = []
   let scheduled = false
 
@@ -34,7 +35,7 @@ export function groupCommit(database: Database, maxWaiting = MAX_WAITING): Group
   const schedule = (): void => {
     if (scheduled || queue.length === 0) return
     scheduled = true
-    setImmediate(() => {
+    timers.soon(() => {
       scheduled = false
       commitSome()
       schedule()
