@@ -20,7 +20,7 @@ const STEPS = [
 
 /**
  * What `npm test` runs. Stops at the first step that fails; the last line is `N passed, N failed, N skipped`.
- * `--long` runs test/long instead (soaks, timing, fuzzing). Other arguments go to vitest, such as a path or `-t name`.
+ * `--long` runs test/long instead (soaks, timing, fuzzing), `--rows` writes the table in test/README.md. Other arguments go to vitest, such as a path or `-t name`.
  *
  * @param {string} root
  * @param {string} node
@@ -37,6 +37,8 @@ export async function check(root, node, args) {
         env: { ...process.env, ...env },
       }),
     )
+
+  if (args.includes('--rows')) return await run('../test/rows/write-table.ts', [])
 
   for (const { name, script, args: stepArgs } of long ? [] : STEPS) {
     const start = performance.now()

@@ -36,7 +36,7 @@ describe.each(backEnds)('$id', (curves) => {
     }
   })
 
-  it('ECDSA: refuses other lengths and other encodings of the right key, without throwing (P-02)', () => {
+  it('P-02 ECDSA: refuses other lengths and other encodings of the right key, without throwing', () => {
     const [, x = '', y = ''] =
       /(.{64})(.{64})/.exec(
         '79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798483ada7726a3c4655da4fbfc0e1108a8fd17b448a68554199c47d08ffb10d4b8',

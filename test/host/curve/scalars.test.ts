@@ -63,7 +63,7 @@ describe.each(groups)('scalars of $name', ({ noble, native }) => {
     }
   })
 
-  it('gives the same when both operands are one buffer (C-07)', () => {
+  it('C-07 gives the same when both operands are one buffer', () => {
     for (const value of edgeIntegers(order)) {
       for (const group of both) {
         const sum = group.scalar(value)
@@ -97,7 +97,7 @@ describe.each(groups)('scalars of $name', ({ noble, native }) => {
     }
   })
 
-  it('draws the same random scalar from the same source, never zero, and notices a dead source (C-09)', () => {
+  it('C-09 draws the same random scalar from the same source, never zero, and notices a dead source', () => {
     const [fromNoble, fromNative] = both.map((group) => {
       const rng = seededRng('scalars')
       return Array.from({ length: 20 }, () => group.randomScalar(rng))
@@ -122,7 +122,7 @@ describe.each(groups)('scalars of $name', ({ noble, native }) => {
     }
   })
 
-  it('refuses non-canonical and wrong-length scalars in every operation, and changes nothing (P-05)', () => {
+  it('P-05 refuses non-canonical and wrong-length scalars in every operation, and changes nothing', () => {
     const bad = [
       ...[order, order + 1n, 2n ** 256n - 1n].map((value) => bytesOf(noble, value)),
       new Uint8Array(31),

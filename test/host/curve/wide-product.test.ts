@@ -20,7 +20,7 @@ it('is the product of integers, over the whole range', () => {
   )
 })
 
-it('reads every byte of both operands 32 times, whatever they are (C-01)', () => {
+it('C-01 reads every byte of both operands 32 times, whatever they are', () => {
   const out = new Uint8Array(64)
   for (const value of [0n, 1n, MAX, 1n << 255n]) {
     const other = bytesOf(MAX - value)

@@ -111,7 +111,7 @@ describe('uniformScalar', () => {
     expect(given).toEqual([new Uint8Array(48)])
   })
 
-  it('takes a zero scalar as proof of a broken source, and still wipes (C-09)', () => {
+  it('C-09 takes a zero scalar as proof of a broken source, and still wipes', () => {
     const wide = new Uint8Array(48).fill(9)
     expect(() =>
       uniformScalar(

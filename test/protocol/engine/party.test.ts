@@ -31,7 +31,7 @@ describe('assertParties', () => {
   })
 })
 
-describe('assertThreshold (K-18)', () => {
+describe('K-18 assertThreshold', () => {
   it.each([
     [2, 2],
     [2, 3],

@@ -139,7 +139,7 @@ describe.each(FROST_SCHEMES)('%s', (scheme) => {
     })
   })
 
-  describe('C-05 and T-13', () => {
+  describe('C-05, T-13 what stays and what is seen', () => {
     const c = makeFrostCase({ scheme, inputs: numbered('secrets', 2).map(bytes32), seed: 'secrets' })
     const id = sessionIdOf(frostSetup(c))
     const peer = runFrost(c).sent.find((p) => p.from === 2 && p.kind === 'broadcast')?.bytes as Uint8Array

@@ -58,7 +58,7 @@ describe.each(FROST_SCHEMES)('%s', (scheme) => {
   }
 
   const bad = scheme === 'eddsa-ed25519' ? badEdwards(own) : badWeierstrass(own)
-  it.each(bad)('P-01, P-02, P-04, 14.6: %s as hiding or binding: FROST_MALFORMED naming 3', (_, point) => {
+  it.each(bad)('P-01, P-02, P-04, 14.6 bad point: %s as hiding or binding: FROST_MALFORMED naming 3', (_, point) => {
     expectMalformed(sends(flat([{ ...mine, hiding: point }, own[1] as Commitment])))
     expectMalformed(sends(flat([own[0] as Commitment, { ...mine, binding: point }])))
   })

@@ -84,7 +84,7 @@ describe.each(FROST_SCHEMES)('%s', (scheme) => {
       expect(assemble(withShares({ 1: plus(shareOf(1), 9), 3: plus(shareOf(3), -9) })).map(signed)).toEqual(honest)
     })
 
-    it('14.6: a share of another epoch (same key, refreshed polynomial): named', () => {
+    it('14.6 epochs: a share of another epoch (same key, refreshed polynomial): named', () => {
       const other = dealKey({ curves: nativeCurves, scheme, ids: [1, 2, 3], threshold: 3, seed: 'another epoch' })
       const mixed = runFrost(c, {
         params: (id) =>

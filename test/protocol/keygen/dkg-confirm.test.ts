@@ -82,7 +82,7 @@ describe.each(schemes)('D7 with %s: proof of knowledge of the own share', (schem
     withProof(knowledgeOf(ROGUE, keygen({ scheme, name: 'another', seed: 'keygen' })))
   })
 
-  it('14.2: for another X_j than the commitments give: a share that the signer made up', () => {
+  it('14.2 PoK: for another X_j than the commitments give: a share that the signer made up', () => {
     blamed(
       confirmWith(
         (own, { key }, env) => {
@@ -141,7 +141,7 @@ describe('D8: certificate signature over what everybody computed', () => {
     withSignature((key) => signAs(1, key))
   })
 
-  it('14.2, TOB-SILA-7: over another value of each certified field', () => {
+  it('14.2 certificate: over another value of each certified field', () => {
     const changes: readonly ((key: PublicPackage) => Partial<PublicPackage>)[] = [
       () => ({ sessionId: other }),
       () => ({ transcript: other }),

@@ -66,7 +66,7 @@ describe.each(schemes)('D1 with %s: the commitment vector', (scheme) => {
     }
   })
 
-  it('14.2: two colluders whose extra coefficients cancel', () => {
+  it('14.2 colluders: two whose extra coefficients cancel', () => {
     const extra = groupOf(worldOf(4).curves).randomScalar(seededRng('cancel'))
     const run = keygen({
       world: worldOf(4),

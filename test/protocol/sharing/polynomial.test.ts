@@ -35,7 +35,7 @@ describe.each(groups.map((group, i) => [`${group.name}, ${i < 2 ? 'native' : 'no
     )
   })
 
-  it('has no zero coefficient, so that the degree is never lower than agreed (K-06)', () => {
+  it('K-06 has no zero coefficient, so that the degree is never lower than agreed', () => {
     const polynomial = randomPolynomial(group, 16, seededRng('degree'))
     expect(polynomial).toHaveLength(16)
     for (const coefficient of polynomial) expect(group.isScalar(coefficient) && !group.isZero(coefficient)).toBe(true)

@@ -1,0 +1,35 @@
+import type { RowId } from './table.ts'
+
+const NO_PRESIGNATURES =
+  'There are no presignatures: a nonce point is made after the request is known, in the session that uses it.'
+const NO_RESHARE = 'There is neither refresh nor reshare yet: a key has one epoch for life.'
+
+/** Rows that no test can have, because the thing attacked does not exist. A row of something that exists has a test instead. */
+export const REASONS: Partial<Readonly<Record<RowId, string>>> = {
+  'Z-08': 'There are no Fischlin proofs; the proofs of knowledge are Schnorr proofs with one fixed-width challenge.',
+  'S-03': NO_PRESIGNATURES,
+  'S-12': NO_PRESIGNATURES,
+  'S-15': NO_PRESIGNATURES,
+  'S-16': NO_PRESIGNATURES,
+  'F-13': NO_RESHARE,
+  'C-03': 'No protocol here has a choice bit: oblivious transfer belongs to an engine that does not exist yet.',
+  '14.2 refresh C': NO_RESHARE,
+  '14.2 refresh t': NO_RESHARE,
+  '14.2 reshare C': NO_RESHARE,
+  '14.2 reshare crash': NO_RESHARE,
+  'hm 7.5 blame': 'There is no blame protocol: a failed session names nobody beyond what a share’s own encoding convicts.',
+  'hm 7.6 two engines': 'There is one ECDSA engine and no oblivious transfer.',
+}
+
+/** Whole groups of the two lists whose subject does not exist; they get rows when it does. */
+export const ABSENT_GROUPS: readonly { readonly rows: string; readonly about: string; readonly why: string }[] = [
+  { rows: 'O-01 to O-14, 14.3, 14.4', about: 'oblivious transfer and DKLs', why: 'There is no DKLs engine yet.' },
+  { rows: '14.5', about: 'signing with DKLs', why: 'There is no DKLs engine yet; its rows about requests stand under S.' },
+  { rows: 'R-01 to R-13', about: 'refresh, reshare, backup, import, export', why: NO_RESHARE },
+  {
+    rows: 'H-01 to H-06',
+    about: 'derivation of child keys',
+    why: 'Only the path "m" is accepted; every other is refused as unsupported (tested with request documents).',
+  },
+  { rows: 'X-01 to X-07', about: 'Paillier encryption', why: 'Nothing here uses it, and no key can be imported.' },
+]
