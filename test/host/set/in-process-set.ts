@@ -44,7 +44,34 @@ export interface SetOptions {
   /** Signers that their operator does not let take part in hm. */
   readonly withoutHm?: readonly PartyId[]
   readonly log?: Logger
+  /** A set that exists: its stores, and the secrets that they and its users need. */
+  readonly founded?: { readonly dir: string; readonly secrets: SetSecrets }
 }
+
+/** What a set cannot be started again without, beside its stores. */
+export interface SetSecrets {
+  readonly hosts: readonly {
+    readonly signSeed: Uint8Array
+    readonly exchangeSecret: Uint8Array
+    readonly tlsFingerprint: Uint8Array
+    readonly dataKey: Uint8Array
+  }[]
+  /** By credential id. */
+  readonly seeds: ReadonlyMap<string, Uint8Array>
+}
+
+const newSecrets = (n: number): SetSecrets => ({
+  hosts: Array.from({ length: n }, () => ({
+    signSeed: rng(32),
+    exchangeSecret: rng(32),
+    tlsFingerprint: rng(32),
+    dataKey: rng(32),
+  })),
+  seeds: new Map([
+    ['cred_alice', rng(32)],
+    ['cred_bob', rng(32)],
+  ]),
+})
 
 /** Short enough that silence costs a test little, long enough for a busy machine. */
 const TIMES: CoordinatorTimes = { heartbeat: 20, heartbeatTimeout: 500, exchange: 2000, keygenExchange: 5000 }
@@ -72,15 +99,16 @@ async function within(ms: number, answer: Promise<Uint8Array>): Promise<Uint8Arr
 export async function inProcessSet(options: SetOptions = {}) {
   const { n = 3, threshold = 2, times = TIMES, withoutHm = [], log = pino({ level: 'silent' }) } = options
   const curves = loadNativeCurves()
-  const dir = mkdtempSync(join(tmpdir(), 'quorate-set-'))
-  const identities = Array.from({ length: n }, (_, i) => ({ id: i + 1, signSeed: rng(32), exchangeSecret: rng(32) }))
+  const { dir, secrets } = options.founded ?? { dir: mkdtempSync(join(tmpdir(), 'quorate-set-')), secrets: newSecrets(n) }
+  const { hosts, seeds } = secrets
+  const identities = hosts.map(({ signSeed, exchangeSecret }, i) => ({ id: i + 1, signSeed, exchangeSecret }))
   const roster = makeRoster(
     1,
-    identities.map((i) => ({
-      id: i.id,
-      signKey: curves.ed25519PublicKey(i.signSeed),
-      exchangeKey: curves.x25519PublicKey(i.exchangeSecret),
-      tlsFingerprint: rng(32),
+    hosts.map(({ signSeed, exchangeSecret, tlsFingerprint }, i) => ({
+      id: i + 1,
+      signKey: curves.ed25519PublicKey(signSeed),
+      exchangeKey: curves.x25519PublicKey(exchangeSecret),
+      tlsFingerprint,
     })),
   )
   const audience = `set_${toHex(roster.hash)}`
@@ -91,10 +119,6 @@ export async function inProcessSet(options: SetOptions = {}) {
     tlsFingerprint: 'ab'.repeat(32),
   }))
   const rosterFile = { roster, audience, signers: addresses }
-  const seeds = new Map([
-    ['cred_alice', rng(32)],
-    ['cred_bob', rng(32)],
-  ])
   const credentials: Credential[] = [...seeds].map(([id, seed]) => ({
     id,
     tenant: id.slice(5),
@@ -106,7 +130,7 @@ export async function inProcessSet(options: SetOptions = {}) {
   const clocks = new Map<number, number>()
   const clock = (host: number) => (): number => Date.now() + (clocks.get(host) ?? 0)
 
-  const dataKeys = identities.map(() => rng(32))
+  const dataKeys = hosts.map(({ dataKey }) => dataKey)
   const placeOf = (party: number) => (keyId: Uint8Array, epoch: number) => ({ table: 'keys', keyId, party, epoch })
   const startSigner = (index: number) => {
     const identity = identities[index] as (typeof identities)[number]
