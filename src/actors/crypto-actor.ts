@@ -6,7 +6,7 @@ import { SetupError } from '../protocol/engine/fault.ts'
 import type { PartyId } from '../protocol/engine/party.ts'
 import type { Env, Protocol } from '../protocol/engine/round.ts'
 import type { SetupFields } from '../protocol/frames/setup-frame.ts'
-import { ABORT, OPEN_KEYGEN, OPEN_PRSS, OPEN_SIGNING, REPLY_TYPES, ROUND } from '../protocol/frames/signer-frames.ts'
+import { ABORT, OPEN_KEYGEN, OPEN_PRSS, OPEN_SIGNING, REPLY_TYPES, ROUND, UPDATE_KEY } from '../protocol/frames/signer-frames.ts'
 import { CERTIFICATE } from '../protocol/keygen/certificate.ts'
 import { dkg } from '../protocol/keygen/dkg.ts'
 import { KEY_SECRET, PUBLIC_PACKAGE } from '../protocol/keygen/key-record.ts'
@@ -14,6 +14,7 @@ import { establish } from '../protocol/prss/establish.ts'
 import type { Generation } from '../protocol/prss/generation.ts'
 import { CLOCK_SKEW_MS } from '../protocol/request/authorize.ts'
 import { purposeOf } from '../protocol/request/instance.ts'
+import { receiptMessage } from '../protocol/request/key-update.ts'
 import { RequestError } from '../protocol/request/request-error.ts'
 import type { Answered, SignerItem, SigningCommit } from '../protocol/signing/batch.ts'
 import { ANSWER, type Answer, COMMAND, COMMANDS, type CommandMessage, emptyAnswer, MAX_DETAIL } from './crypto-commands.ts'
@@ -25,8 +26,9 @@ import { openSession } from './open-session.ts'
 import { OpenSessions } from './open-sessions.ts'
 import { Reservations } from './reservations.ts'
 import { signingEngine } from './signing-engine.ts'
-import { type Authority, type Claim, type FramedItem, judge } from './signing-intake.ts'
+import { type Authority, type Claim, type FramedItem, judge, Refused } from './signing-intake.ts'
 import { TicketBook } from './ticket-book.ts'
+import { judgeUpdate } from './update-intake.ts'
 
 /** Longest lives of sessions; a coordinator's later deadline is refused. Key generation with the portable curve code takes seconds. */
 const MAX_LIFE_MS: Readonly<Record<ProtocolName, number>> = { dkg: 120_000, prss: 30_000, hm: 30_000, frost: 30_000 }
@@ -100,6 +102,8 @@ export class CryptoActor {
           return this.#openKeygen(command)
         case COMMANDS.openPrss:
           return this.#openPrss(command)
+        case COMMANDS.updateKey:
+          return this.#updateKey(command)
         case COMMANDS.round:
           return this.#round(command)
         case COMMANDS.abort:
@@ -113,8 +117,16 @@ export class CryptoActor {
       if (error instanceof SetupError || error instanceof RequestError) {
         return { ...withReply({ type: REPLY_TYPES.refused, code: error.code }), detail: error.message.slice(0, MAX_DETAIL) }
       }
+      if (error instanceof Refused) return withReply({ type: REPLY_TYPES.refused, code: error.refusal })
       throw error
     }
+  }
+
+  #updateKey({ frame, now, keys }: CommandMessage): Answer {
+    const update = judgeUpdate(decodeFrame(UPDATE_KEY, frame), keys[0], this.#o.authority, now)
+    // Signed here, where the identity is; it leaves when the main thread has stored what it says.
+    const receipt = this.#sign(receiptMessage(update.requestHash))
+    return { ...withReply({ type: REPLY_TYPES.done, result: receipt }), update }
   }
 
   #status({ now, tickets }: CommandMessage): Answer {
@@ -138,7 +150,9 @@ export class CryptoActor {
       for (const release of releases) release()
       wipe(...shares)
     }
-    const session = { suite: setup.suite, threshold: setup.threshold, now }
+    const usages = new Map(keys.map(({ keyId, usage }) => [toHex(keyId), usage]))
+    const usageOf = (keyId: Uint8Array): string | undefined => usages.get(toHex(keyId))
+    const session = { suite: setup.suite, threshold: setup.threshold, now, usageOf }
     const judgeItem = (framed: FramedItem, b: number): SignerItem => {
       const { item, claim } = judge(framed, session, this.#o.authority, this.#keys, known[b] ?? null, (c) =>
         this.#reservations.conflict(c),
@@ -197,7 +211,7 @@ export class CryptoActor {
     return this.#open(
       id,
       setup,
-      (env) => dkg(env, { scheme: document.scheme, requestHash: owner.ownedRequestHash, sign: this.#certify }),
+      (env) => dkg(env, { scheme: document.scheme, requestHash: owner.ownedRequestHash, sign: this.#sign }),
       undefined,
       {
         onCommit: ({ key, secret, signature }) => {
@@ -271,8 +285,7 @@ export class CryptoActor {
     }
   }
 
-  readonly #certify = (message: Uint8Array): Uint8Array =>
-    this.#o.authority.curves.ed25519Sign(message, this.#o.identity.signSeed)
+  readonly #sign = (message: Uint8Array): Uint8Array => this.#o.authority.curves.ed25519Sign(message, this.#o.identity.signSeed)
 
   /** Everything that must hold of a set-up before any secret is touched. @returns the session id. */
   #admissible(setup: SetupFields, purpose: Uint8Array, now: number): Uint8Array {

@@ -1,13 +1,14 @@
 import { bytes, list, message, optional, struct, text, uint } from '../protocol/engine/codec.ts'
 import { MAX_PARTIES } from '../protocol/engine/party.ts'
 import { MAX_FRAME, MAX_TICKETS, REPLY_TYPES, type Reply, replyShape, TICKET } from '../protocol/frames/signer-frames.ts'
+import { MAX_REVISION } from '../protocol/request/document.ts'
 import { MAX_BATCH } from '../protocol/signing/batch.ts'
 
 /**
  * What a signer's main thread asks of its crypto worker: bytes in, bytes out, one message per batch and round. The main thread
  * owns the store and the network, the worker every secret; frames of the coordinator go through undecoded.
  */
-export const COMMANDS = { openSigning: 0, openKeygen: 1, openPrss: 2, round: 3, abort: 4, status: 5 } as const
+export const COMMANDS = { openSigning: 0, openKeygen: 1, openPrss: 2, round: 3, abort: 4, status: 5, updateKey: 6 } as const
 export type Command = keyof typeof COMMANDS
 
 const MAX_COMMAND = MAX_FRAME + (8 << 20)
@@ -21,17 +22,19 @@ export const keyRowShape = struct({
   tenant: text(128),
   publicPackage: bytes({ max: 16 << 10 }),
   sealedShare: bytes({ max: 1024 }),
+  /** `active`, `frozen` or `archived`. */
+  usage: text(16),
 })
 
 export const COMMAND = message(
   {
-    kind: uint(5),
+    kind: uint(6),
     /** The host's clock, milliseconds since the Unix epoch: workers read no clock (style.md 4, rule 8). */
     now: uint(Number.MAX_SAFE_INTEGER),
     frame: bytes({ max: MAX_FRAME }),
     /** openSigning: per item the request hash that the ledger holds for its request id. */
     known: list(optional(bytes(32)), MAX_BATCH),
-    /** openSigning: the active keys that the frame names, each once. */
+    /** openSigning, updateKey: the certified keys that the frame names, each once. */
     keys: list(keyRowShape, MAX_BATCH),
     /** status: how many fresh tickets to issue. */
     tickets: uint(MAX_TICKETS),
@@ -40,13 +43,18 @@ export const COMMAND = message(
 )
 
 /** A request id that this signer uses up with its answer: written durably before the answer leaves (decisions.md 9). */
-export const claimShape = struct({
+const CLAIM = {
+  keyId: bytes(32),
   credentialId: text(80),
   tenant: text(128),
   requestId: text(80),
   requestHash: bytes(32),
   expiresAt: uint(Number.MAX_SAFE_INTEGER),
-})
+} as const
+export const claimShape = struct(CLAIM)
+
+/** A key update to be stored before this signer's receipt for it leaves. */
+const updateShape = struct({ ...CLAIM, revision: uint(MAX_REVISION), usage: text(16), label: optional(text(64)) })
 
 /** A key to store as PENDING before this signer's certificate signature leaves (decisions.md 3). */
 export const pendingShape = struct({
@@ -71,6 +79,7 @@ export const ANSWER = message(
     reply: replyShape,
     claims: list(claimShape, MAX_BATCH),
     pending: optional(pendingShape),
+    update: optional(updateShape),
     activate: optional(struct({ keyId: bytes(32), certificate: bytes({ max: 64 << 10 }) })),
     /** For our own log and metrics only: what went wrong in words, items refused, sessions open. */
     detail: text(MAX_DETAIL),
@@ -94,6 +103,7 @@ export const emptyAnswer = (): Answer => ({
   reply: { type: REPLY_TYPES.done, code: '', culprits: [], envelopes: [], tickets: [], exhibits: [], result: new Uint8Array(0) },
   claims: [],
   pending: null,
+  update: null,
   activate: null,
   detail: '',
   refusals: [],

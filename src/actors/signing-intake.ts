@@ -3,7 +3,7 @@ import type { Curves } from '../protocol/curve/curves.ts'
 import { equalBytes } from '../protocol/engine/bytes.ts'
 import { authorize, type Credential, requestHash } from '../protocol/request/authorize.ts'
 import { signingInput } from '../protocol/request/digest.ts'
-import { parseDocument } from '../protocol/request/document.ts'
+import { parseDocument, type Usage } from '../protocol/request/document.ts'
 import { instanceBytes, messageDigest } from '../protocol/request/instance.ts'
 import { RequestError } from '../protocol/request/request-error.ts'
 import type { SignerItem } from '../protocol/signing/batch.ts'
@@ -31,6 +31,8 @@ export interface FramedItem {
 
 /** A request id to be used up when this signer answers (decisions.md 9). */
 export interface Claim {
+  /** The key it is about: it has to be active still when the answer leaves. */
+  readonly keyId: Uint8Array
   readonly credentialId: string
   readonly tenant: string
   readonly requestId: string
@@ -44,13 +46,25 @@ export interface Judged {
   readonly claim: Claim | null
 }
 
-class Refused extends Error {
+export class Refused extends Error {
   readonly refusal: Refusal
   constructor(refusal: Refusal) {
     super(refusal)
     this.refusal = refusal
   }
 }
+
+/** What holds for all items of a frame. */
+interface Batch {
+  readonly suite: Suite
+  readonly threshold: number
+  readonly now: number
+  /** As the store said when this frame came; undefined for keys that it has not, or not yet. */
+  readonly usageOf: (keyId: Uint8Array) => string | undefined
+}
+
+/** What a key has to be to be signed with. */
+const USABLE: Usage = 'active'
 
 /**
  * Decides, for this signer alone, whether it takes part in one signature: the initiator's signature over the exact bytes,
@@ -61,7 +75,7 @@ class Refused extends Error {
  */
 export function judge(
   framed: FramedItem,
-  session: { readonly suite: Suite; readonly threshold: number; readonly now: number },
+  session: Batch,
   authority: Authority,
   keys: KeyCache,
   known: Uint8Array | null,
@@ -78,7 +92,7 @@ export function judge(
 
 function accept(
   { instance, requestId, request }: FramedItem,
-  { suite, threshold, now }: { readonly suite: Suite; readonly threshold: number; readonly now: number },
+  { suite, threshold, now, usageOf }: Batch,
   { audience, credentials, curves }: Authority,
   keys: KeyCache,
   known: Uint8Array | null,
@@ -97,6 +111,7 @@ function accept(
   if (document.type !== 'sign.v1' || document.requestId !== requestId) throw new Refused('malformed_request')
   const hash = requestHash(request.document)
   const claim = {
+    keyId: document.keyId,
     credentialId: credential.id,
     tenant: credential.tenant,
     requestId,
@@ -106,8 +121,11 @@ function accept(
   if ((known !== null && !equalBytes(known, hash)) || elsewhere(claim)) throw new Refused('request_replayed')
 
   const key = keys.get(document.keyId)
+  const usage = usageOf(document.keyId)
   // Unknown, unfinished and somebody else's look the same (decisions.md 8, attacks.md T-21).
-  if (key === undefined || !ownedBy(key, credential)) throw new Refused('key_not_found')
+  if (key === undefined || usage === undefined || !ownedBy(key, credential)) throw new Refused('key_not_found')
+  // From the row of this frame and never from the cache, which knows nothing of freezes.
+  if (usage !== USABLE) throw new Refused('key_frozen')
   if (document.scheme !== key.scheme) throw new Refused('payload_invalid')
   if (key.scheme !== suite || key.threshold !== threshold) throw new Refused('instance_mismatch')
   const input = signingInput(document.scheme, document.payload)

@@ -20,6 +20,7 @@ import {
   parseDocument,
   type Scheme,
   type SignDocument,
+  type Usage,
 } from '../../src/protocol/request/document.ts'
 import { instanceBytes, messageDigest, purposeOf } from '../../src/protocol/request/instance.ts'
 import { dealKey } from '../protocol/signing/dealt-key.ts'
@@ -169,12 +170,12 @@ export function actorSet({ seed, capacity = 20, withoutHm = [] }: ActorSetOption
     setup: SetupFields,
     items: readonly FramedItem[],
     stored: readonly StoredKey[],
-    more: { readonly hm?: HmSupplies; readonly known?: readonly (Uint8Array | null)[] } = {},
+    more: { readonly hm?: HmSupplies; readonly known?: readonly (Uint8Array | null)[]; readonly usage?: Usage } = {},
   ): Answer =>
     ask(id, 'openSigning', {
       frame: openFrame(setup, items, more.hm),
       known: more.known ?? items.map(() => null),
-      keys: stored.map((k) => k.rows.get(id) as KeyRow),
+      keys: stored.map((k) => ({ ...(k.rows.get(id) as KeyRow), usage: more.usage ?? 'active' })),
     })
   const round = (id: PartyId, sessionId: Uint8Array, number: number, envelopes: readonly Uint8Array[]): Answer =>
     ask(id, 'round', { frame: ROUND.encode({ sessionId, round: number, envelopes }) })

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { Reservations } from '../../src/actors/reservations.ts'
 
 const claim = (requestId: string, hash: number, credentialId = 'cred_a', tenant = 't') => ({
+  keyId: new Uint8Array(32),
   credentialId,
   tenant,
   requestId,

@@ -19,11 +19,12 @@ import {
   ROUTES,
   STATUS,
   STATUS_REQUEST,
+  UPDATE_KEY,
 } from '../../protocol/frames/signer-frames.ts'
 import { CERTIFICATE, verifyCertificate } from '../../protocol/keygen/certificate.ts'
 import { PUBLIC_PACKAGE } from '../../protocol/keygen/key-record.ts'
 import { requestHash } from '../../protocol/request/authorize.ts'
-import type { Scheme } from '../../protocol/request/document.ts'
+import type { Scheme, Usage } from '../../protocol/request/document.ts'
 import type { SignerConfig } from '../config/config.ts'
 import type { SignerStore, StoredSignerKey } from '../store/signer-store.ts'
 import type { CryptoClient } from './crypto-client.ts'
@@ -79,6 +80,7 @@ export function signerHandlers(o: SignerServiceOptions): Readonly<Record<string,
     [ROUTES.openSigning]: (body) => guarded(o, () => openSigning(o, body)),
     [ROUTES.openKeygen]: (body) => guarded(o, () => openKeygen(o, body)),
     [ROUTES.openPrss]: (body) => guarded(o, async () => release(o, await o.crypto.ask('openPrss', { frame: body }), body)),
+    [ROUTES.updateKey]: (body) => guarded(o, () => updateKey(o, body)),
     [ROUTES.round]: (body) => guarded(o, async () => release(o, await o.crypto.ask('round', { frame: body }), body)),
     [ROUTES.abort]: async (body) => REPLY.encode((await o.crypto.ask('abort', { frame: body })).reply),
     [ROUTES.certificate]: (body) => certificate(o, body),
@@ -115,9 +117,7 @@ async function openSigning(o: SignerServiceOptions, body: Uint8Array): Promise<R
   )
   const ids = new Map(frame.items.map((i) => [toHex(i.instance.subarray(0, 32)), i.instance.slice(0, 32)]))
   const rows = [...ids.values()].flatMap((id) => (id.length === 32 ? (o.store.getKey(id) ?? []) : []))
-  const keys = rows.flatMap(({ state, keyId, credentialId, tenant, publicPackage, sealedShare }) =>
-    state === 'active' ? [{ keyId, credentialId, tenant, publicPackage, sealedShare }] : [],
-  )
+  const keys = rows.flatMap(certified)
   const answer = await o.crypto.ask('openSigning', { frame: body, known, keys })
   // A session that was refused as a whole judged nothing.
   if (answer.reply.type === REPLY_TYPES.sent) o.metrics.judged(frame.items.length, answer.refusals)
@@ -132,6 +132,38 @@ async function openSigning(o: SignerServiceOptions, body: Uint8Array): Promise<R
     'signing session',
   )
   return release(o, answer, body)
+}
+
+/** A row as the worker gets it: none of a key that is not finished. */
+const certified = ({ state, keyId, credentialId, tenant, publicPackage, sealedShare, usage }: StoredSignerKey) =>
+  state === 'active' ? [{ keyId, credentialId, tenant, publicPackage, sealedShare, usage }] : []
+
+/**
+ * Freeze, unfreeze, archive, label. The receipt leaves when the update is on the disk, and from then on `release` lets no share of a
+ * frozen key go.
+ */
+async function updateKey(o: SignerServiceOptions, body: Uint8Array): Promise<Reply> {
+  const frame = decoded(UPDATE_KEY, body)
+  if (frame === null) return refusal('MALFORMED')
+  const row = o.store.getKey(frame.keyId)
+  const known = row?.updateHash ?? null
+  // The same bytes again get the same answer, also when they have expired meanwhile.
+  if (row?.updateReceipt != null && known !== null && equalBytes(known, requestHash(frame.request.document))) {
+    return { ...NOTHING, result: row.updateReceipt }
+  }
+  const { update, reply, detail } = await o.crypto.ask('updateKey', {
+    frame: body,
+    keys: row === undefined ? [] : certified(row),
+  })
+  if (update === null) {
+    o.log.warn({ request: frame.requestId, code: reply.code, detail }, 'key update refused')
+    return reply
+  }
+  const { revision } = update
+  const usage = update.usage as Usage
+  const verdict = o.store.updateKey({ ...update, usage, receipt: reply.result, firstSentAt: o.now() })
+  o.log.info({ key: toHex(update.keyId), request: frame.requestId, revision, usage, verdict }, 'key update')
+  return verdict === 'stored' ? reply : refusal(verdict)
 }
 
 async function openKeygen(o: SignerServiceOptions, body: Uint8Array): Promise<Reply> {
@@ -157,6 +189,14 @@ async function release(o: SignerServiceOptions, answer: Answer, frame: Uint8Arra
   if (claims.length > 0) {
     const started = performance.now()
     const firstSentAt = o.now()
+    // Again, since the worker judged in round 1: the key may have been frozen meanwhile. Here and in `updateKey` the store is read and
+    // written in one go on this thread, so either the freeze is on the disk now and no share leaves, or this share was decided on
+    // before the freeze was stored and so before its receipt existed. A repeated frame comes through here again.
+    if (!o.store.usable(claims.map((c) => c.keyId))) {
+      o.log.warn({ requests: claims.map((c) => c.requestId).slice(0, MAX_LOGGED) }, 'a key was frozen meanwhile; nothing is sent')
+      await end(o, frame)
+      return failure('KEY_FROZEN')
+    }
     const verdicts = o.store.claim(claims.map((c) => ({ ...c, firstSentAt })))
     o.metrics.stored(performance.now() - started)
     if (verdicts.some((v) => v === 'conflict' || v === 'forgotten')) {
@@ -226,6 +266,8 @@ async function certificate(o: SignerServiceOptions, body: Uint8Array): Promise<U
     requestId: key?.requestId ?? '',
     requestHash: key?.requestHash ?? NOTHING.result,
     label: key?.label ?? null,
+    usage: key?.usage ?? '',
+    revision: key?.revision ?? 0,
     createdAt: key?.createdAt ?? 0,
   })
 }

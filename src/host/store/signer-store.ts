@@ -1,5 +1,5 @@
 import { equalBytes } from '../../protocol/engine/bytes.ts'
-import type { Scheme } from '../../protocol/request/document.ts'
+import type { Scheme, Usage } from '../../protocol/request/document.ts'
 import { type Database, openDatabase, type Schema } from './database.ts'
 import { expiry } from './retention.ts'
 
@@ -30,7 +30,30 @@ export interface SignerKey extends RequestKey {
   readonly createdAt: number
 }
 
+/** What the owner can change about a key. */
+interface KeyState {
+  readonly usage: Usage
+  /** 0 before the first update. */
+  readonly revision: number
+  /** Of the update that brought this revision: the hash of its document, and what was answered to it. */
+  readonly updateHash: Uint8Array | null
+  readonly updateReceipt: Uint8Array | null
+}
+
+/** An update to be stored; the row is the request that it uses up. */
+export interface SignerKeyUpdate extends LedgerRow {
+  readonly keyId: Uint8Array
+  readonly usage: Usage
+  readonly revision: number
+  readonly label: string | null
+  readonly receipt: Uint8Array
+}
+
+/** `stored` also for what is there already, byte for byte. */
+export type Updated = 'stored' | 'key_not_found' | 'key_frozen' | 'revision_conflict' | 'request_replayed' | 'request_expired'
+
 export type StoredSignerKey = SignerKey &
+  KeyState &
   ({ readonly state: 'pending'; readonly certificate: null } | { readonly state: 'active'; readonly certificate: Uint8Array })
 
 export interface LedgerRow extends RequestKey {
@@ -63,6 +86,10 @@ export interface SignerStore {
   lookup(requests: readonly RequestKey[]): (Uint8Array | null)[]
   /** Marks requests as used, in one transaction, before any share leaves (decisions.md 9). Refused rows do not spoil the others. */
   claim(rows: readonly LedgerRow[]): Claim[]
+  /** Whether every one of these keys is there to be signed with. */
+  usable(keyIds: readonly Uint8Array[]): boolean
+  /** Stores what an update says if its revision is above the key's own, and uses up its request id; archived keys stay as they are. */
+  updateKey(update: SignerKeyUpdate): Updated
   /** Forgets requests 24 hours after they expired. @returns how many; call again while it is `limit` */
   prune(now: number, limit?: number): number
 
@@ -117,12 +144,19 @@ const SCHEMA: Schema = {
 
     CREATE TABLE data_key (id INTEGER PRIMARY KEY CHECK (id = 1), wrapped BLOB NOT NULL) STRICT;
     `,
+    `
+    ALTER TABLE keys ADD COLUMN usage TEXT NOT NULL DEFAULT 'active' CHECK (usage IN ('active', 'frozen', 'archived'));
+    ALTER TABLE keys ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE keys ADD COLUMN update_hash BLOB CHECK ((update_hash IS NULL) = (revision = 0));
+    ALTER TABLE keys ADD COLUMN update_receipt BLOB CHECK ((update_receipt IS NULL) = (revision = 0));
+    `,
   ],
 }
 
 const KEY = `SELECT key_id AS keyId, scheme, state, epoch, threshold, parties, credential_id AS credentialId, tenant,
   request_id AS requestId, request_hash AS requestHash, label, public_package AS publicPackage, sealed_share AS sealedShare,
-  own_signature AS ownSignature, certificate, created_at AS createdAt FROM keys`
+  own_signature AS ownSignature, certificate, created_at AS createdAt, usage, revision, update_hash AS updateHash,
+  update_receipt AS updateReceipt FROM keys`
 const BY_REQUEST = 'WHERE credential_id = :credentialId AND tenant = :tenant AND request_id = :requestId'
 
 /** Only these: a statement refuses names that it does not have. */
@@ -134,7 +168,7 @@ export function openSignerStore(path: string): SignerStore {
 
   const insertKey = database.statement(`
     INSERT INTO keys VALUES (:keyId, :scheme, 'pending', :epoch, :threshold, :parties, :credentialId, :tenant, :requestId,
-      :requestHash, :label, :publicPackage, :sealedShare, :ownSignature, NULL, :createdAt)
+      :requestHash, :label, :publicPackage, :sealedShare, :ownSignature, NULL, :createdAt, 'active', 0, NULL, NULL)
     ON CONFLICT (credential_id, tenant, request_id) DO NOTHING`)
   const activateKey = database.statement(
     `UPDATE keys SET state = 'active', certificate = :certificate WHERE key_id = :keyId AND state = 'pending'`,
@@ -147,6 +181,10 @@ export function openSignerStore(path: string): SignerStore {
   const active = database.statement<StoredSignerKey>(
     `${KEY} WHERE state = 'active' AND key_id > :after ORDER BY key_id LIMIT :limit`,
   )
+  const usageOf = database.statement<{ readonly usage: Usage }>('SELECT usage FROM keys WHERE key_id = :keyId')
+  const changeKey = database.statement(`
+    UPDATE keys SET usage = :usage, revision = :revision, label = :label, update_hash = :requestHash, update_receipt = :receipt
+    WHERE key_id = :keyId`)
   const anyKey = database.statement<object>('SELECT 1 FROM keys LIMIT 1')
 
   const used = database.statement<{ readonly requestHash: Uint8Array }>(
@@ -166,6 +204,21 @@ export function openSignerStore(path: string): SignerStore {
 
   const dataKey = database.statement<{ readonly wrapped: Uint8Array }>('SELECT wrapped FROM data_key')
   const insertDataKey = database.statement('INSERT INTO data_key VALUES (1, :wrapped)')
+
+  const ledgerRow = ({ requestHash, expiresAt, firstSentAt, ...request }: LedgerRow): LedgerRow => ({
+    ...requestKey(request),
+    requestHash,
+    expiresAt,
+    firstSentAt,
+  })
+  const claimOne = (row: LedgerRow, floor: number): Claim => {
+    const hash = hashOf(row)
+    if (hash !== null) return equalBytes(hash, row.requestHash) ? 'same' : 'conflict'
+    // A clock set back must not revive requests that the ledger no longer remembers.
+    if (row.expiresAt <= floor) return 'forgotten'
+    use.run(ledgerRow(row))
+    return 'new'
+  }
 
   const hashOf = (request: RequestKey): Uint8Array | null => used.get(requestKey(request))?.requestHash ?? null
 
@@ -193,14 +246,22 @@ export function openSignerStore(path: string): SignerStore {
     claim: (rows) =>
       database.transaction(() => {
         const floor = countOf('ledger_floor')
-        return rows.map((row): Claim => {
-          const hash = hashOf(row)
-          if (hash !== null) return equalBytes(hash, row.requestHash) ? 'same' : 'conflict'
-          // A clock set back must not revive requests that the ledger no longer remembers.
-          if (row.expiresAt <= floor) return 'forgotten'
-          use.run(row)
-          return 'new'
-        })
+        return rows.map((row) => claimOne(row, floor))
+      }),
+    usable: (keyIds) => keyIds.every((keyId) => usageOf.get({ keyId })?.usage === 'active'),
+    updateKey: (update) =>
+      database.transaction(() => {
+        const { keyId, revision, usage, label, requestHash, receipt } = update
+        const key = keyById.get({ keyId })
+        if (key?.state !== 'active') return 'key_not_found'
+        if (key.updateHash !== null && equalBytes(key.updateHash, requestHash)) return 'stored'
+        const used = hashOf(update)
+        if (used !== null && !equalBytes(used, requestHash)) return 'request_replayed'
+        if (key.usage === 'archived') return 'key_frozen'
+        if (revision <= key.revision) return 'revision_conflict'
+        if (claimOne(update, countOf('ledger_floor')) === 'forgotten') return 'request_expired'
+        changeKey.run({ keyId, revision, usage, label, requestHash, receipt })
+        return 'stored'
       }),
     prune: (now, limit) =>
       database.transaction(() => {

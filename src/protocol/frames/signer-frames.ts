@@ -1,6 +1,7 @@
 import { bytes, codec, list, message, optional, struct, text, uint } from '../engine/codec.ts'
 import { VERDICTS } from '../engine/fault.ts'
 import { MAX_PARTIES } from '../engine/party.ts'
+import { MAX_REVISION } from '../request/document.ts'
 import { MAX_BATCH } from '../signing/batch.ts'
 import { REFUSALS } from '../signing/refusal.ts'
 import { setupShape } from './setup-frame.ts'
@@ -46,6 +47,9 @@ export const OPEN_SIGNING = message(
 
 export const OPEN_KEYGEN = message({ setup: setupShape, requestId: text(80), request: requestShape }, MAX_FRAME)
 
+/** A user's key update, for every signer; `keyId` and `requestId` are claims. The answer's `result` is the signer's receipt. */
+export const UPDATE_KEY = message({ keyId: bytes(32), requestId: text(80), request: requestShape }, MAX_DOCUMENT + 1024)
+
 export const OPEN_PRSS = message({ setup: setupShape }, 4096)
 
 export const ROUND = message(
@@ -68,7 +72,7 @@ export const replyShape = struct({
   tickets: list(bytes(TICKET), MAX_TICKETS),
   /** Signed broadcasts that settle a disagreement about views. */
   exhibits: list(bytes({ max: MAX_ENVELOPE }), MAX_PARTIES),
-  /** `done` of a key generation: the certificate. `refused` because the request has a key already: its key id. */
+  /** `done` of a key generation: the certificate; of a key update: the receipt. `refused` because the request has a key already: its key id. */
   result: bytes({ max: 64 << 10 }),
 })
 /** A complaint with its evidence and the exhibits of a failure are a megabyte each; nothing else comes near. */
@@ -77,7 +81,7 @@ export const REPLY = codec(replyShape, MAX_REPLY)
 export type Reply = ReturnType<typeof REPLY.decode>
 
 /** What hosts say beside fault codes and refusals; append-only. */
-const HOST_CODES = ['CLOCK', 'KEY_EXISTS', 'REQUEST_REPLAYED']
+const HOST_CODES = ['CLOCK', 'KEY_EXISTS', 'REQUEST_REPLAYED', 'KEY_FROZEN', 'revision_conflict']
 const REPLY_CODES: ReadonlySet<string> = new Set(['', ...Object.keys(VERDICTS), ...Object.keys(REFUSALS), ...HOST_CODES])
 
 /** A reply's code if it is one of ours, else `UNKNOWN`: it ends up in logs, metric labels and answers, and is a peer's text. */
@@ -120,6 +124,9 @@ export const CERTIFICATE_REPLY = message(
     /** Of the document; with `credentialId` it gives what the certificate names, so neither has to be believed. */
     requestHash: bytes({ max: 32 }),
     label: optional(text(64)),
+    /** What the newest key update made of the key; `active` and 0 before the first. */
+    usage: text(16),
+    revision: uint(MAX_REVISION),
     createdAt: uint(Number.MAX_SAFE_INTEGER),
   },
   128 << 10,
@@ -135,6 +142,7 @@ export const ROUTES = {
   openSigning: '/signer/v1/sign',
   openKeygen: '/signer/v1/keygen',
   openPrss: '/signer/v1/prss',
+  updateKey: '/signer/v1/update',
   round: '/signer/v1/round',
   abort: '/signer/v1/abort',
   certificate: '/signer/v1/certificate',

@@ -62,12 +62,34 @@ export interface KeygenDocument extends Common {
   readonly label?: string
 }
 
-export type Document = SignDocument | KeygenDocument
+export const USAGES = ['active', 'frozen', 'archived'] as const
+/** Whether signers take part for a key: only while `active`; `archived` is for ever. */
+export type Usage = (typeof USAGES)[number]
+/** Revisions are counted in 32 bits everywhere. */
+export const MAX_REVISION = 2 ** 32 - 1
+
+/**
+ * The whole of what can be changed about a key, under its number. Whole, so that a signer which missed one document is right again
+ * with the next; numbered, so that nobody in between can bring an old one back or change their order.
+ */
+export interface KeyUpdateDocument extends Common {
+  readonly type: 'key-update.v1'
+  /** 32 bytes. */
+  readonly keyId: Uint8Array
+  readonly scheme: Scheme
+  /** Greater than that of every document before; a new key has revision 0. */
+  readonly revision: number
+  readonly state: Usage
+  readonly label: string | null
+}
+
+export type Document = SignDocument | KeygenDocument | KeyUpdateDocument
 
 const COMMON = ['type', 'request_id', 'audience', 'scheme', 'issued_at', 'expires_at'] as const
 const MEMBERS = {
   'sign.v1': { required: [...COMMON, 'key_id', 'payload'], optional: ['path', 'reference', 'metadata'] },
   'keygen.v1': { required: [...COMMON, 'threshold', 'parties'], optional: ['label', 'reference', 'metadata'] },
+  'key-update.v1': { required: [...COMMON, 'key_id', 'revision', 'state', 'label'], optional: ['reference', 'metadata'] },
 } as const
 type DocumentType = keyof typeof MEMBERS
 
@@ -126,13 +148,19 @@ function readPayload(fields: Fields, scheme: Scheme): Payload {
   return payload
 }
 
+const readKeyId = (fields: Fields): Uint8Array =>
+  parseKeyId(fields.text('key_id', (t) => parseKeyId(t) !== undefined, 'key_ and 64 lower-case hex digits')) as Uint8Array
+
+const readLabel = (fields: Fields): string =>
+  fields.text('label', printable(MAX_LABEL), `printable text of 1..${MAX_LABEL} characters`)
+
 function readSign(fields: Fields): SignDocument {
   const common = readCommon(fields)
-  const keyId = parseKeyId(fields.text('key_id', (t) => parseKeyId(t) !== undefined, 'key_ and 64 lower-case hex digits'))
+  const keyId = readKeyId(fields)
   if (fields.has('path') && fields.json('path') !== 'm') {
     throw new RequestError('path_unsupported', 'derived keys do not exist yet: leave path out, or m', '/path')
   }
-  return { type: 'sign.v1', ...common, keyId: keyId as Uint8Array, path: 'm', payload: readPayload(fields, common.scheme) }
+  return { type: 'sign.v1', ...common, keyId, path: 'm', payload: readPayload(fields, common.scheme) }
 }
 
 function readKeygen(fields: Fields): KeygenDocument {
@@ -142,10 +170,26 @@ function readKeygen(fields: Fields): KeygenDocument {
     ...readCommon(fields),
     threshold: fields.integer('threshold', 2, parties),
     parties,
-    ...(fields.has('label') && {
-      label: fields.text('label', printable(MAX_LABEL), `printable text of 1..${MAX_LABEL} characters`),
-    }),
+    ...(fields.has('label') && { label: readLabel(fields) }),
   }
+}
+
+function readKeyUpdate(fields: Fields): KeyUpdateDocument {
+  return {
+    type: 'key-update.v1',
+    ...readCommon(fields),
+    keyId: readKeyId(fields),
+    revision: fields.integer('revision', 1, MAX_REVISION),
+    state: fields.choice('state', USAGES),
+    // The one member that may be null: it has to be there, and a key without a label is a state of its own.
+    label: fields.json('label') === null ? null : readLabel(fields),
+  }
+}
+
+const READERS: Readonly<Record<DocumentType, (fields: Fields) => Document>> = {
+  'sign.v1': readSign,
+  'keygen.v1': readKeygen,
+  'key-update.v1': readKeyUpdate,
 }
 
 /**
@@ -156,8 +200,7 @@ function readKeygen(fields: Fields): KeygenDocument {
 export function parseDocument(bytes: Uint8Array): Document {
   const json = parseStrictJson(bytes, MAX_DOCUMENT_BYTES)
   const type: DocumentType = openFields(json, '').choice('type', Object.keys(MEMBERS) as DocumentType[])
-  const fields = openFields(json, '', MEMBERS[type])
-  return type === 'sign.v1' ? readSign(fields) : readKeygen(fields)
+  return READERS[type](openFields(json, '', MEMBERS[type]))
 }
 
 const payloadJson = (payload: Payload): Record<string, string | undefined> =>
@@ -165,15 +208,25 @@ const payloadJson = (payload: Payload): Record<string, string | undefined> =>
     ? { kind: payload.kind, digest: `0x${toHex(payload.digest)}` }
     : { kind: payload.kind, bytes: `0x${toHex(payload.message)}`, hash: payload.hash }
 
+function bodyJson(document: Document): Record<string, unknown> {
+  const { scheme } = document
+  switch (document.type) {
+    case 'sign.v1':
+      return { key_id: formatKeyId(document.keyId), path: document.path, scheme, payload: payloadJson(document.payload) }
+    case 'keygen.v1':
+      return { scheme, threshold: document.threshold, parties: document.parties, label: document.label }
+    case 'key-update.v1': {
+      const { keyId, revision, state, label } = document
+      return { key_id: formatKeyId(keyId), scheme, revision, state, label }
+    }
+  }
+}
+
 function jsonOf(document: Document): Record<string, unknown> {
-  const { type, requestId, audience, scheme } = document
+  const { type, requestId, audience } = document
   const head = { type, request_id: requestId, audience }
-  const body =
-    document.type === 'sign.v1'
-      ? { key_id: formatKeyId(document.keyId), path: document.path, scheme, payload: payloadJson(document.payload) }
-      : { scheme, threshold: document.threshold, parties: document.parties, label: document.label }
   const times = { issued_at: formatTime(document.issuedAt), expires_at: formatTime(document.expiresAt) }
-  return { ...head, ...body, ...times, reference: document.reference, metadata: document.metadata }
+  return { ...head, ...bodyJson(document), ...times, reference: document.reference, metadata: document.metadata }
 }
 
 /**

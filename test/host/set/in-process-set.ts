@@ -246,7 +246,8 @@ export async function inProcessSet(options: SetOptions = {}) {
   }
   const coordinator = await startCoordinator()
 
-  let requests = 0
+  // Ids that a set which exists used are used.
+  let requests = options.founded === undefined ? 0 : 1000
   const signature = (who: string, message: Uint8Array) => curves.ed25519Sign(message, seeds.get(who) as Uint8Array)
   /** Any bytes as a request of `who`. */
   const authorized = (who: string, document: Uint8Array) => ({

@@ -214,7 +214,7 @@ describe('key generation', () => {
     const { store } = set.signerOf(3)
     const row = rowOf(3, good)
     if (row === undefined) throw new Error('no row')
-    const { state: _state, certificate: _certificate, ...pending } = row
+    const { state: _s, certificate: _c, usage: _u, revision: _r, updateHash: _h, updateReceipt: _p, ...pending } = row
     for (let i = 0; i < 150; i++) {
       const keyId = new Uint8Array(32)
       // All of them come before the good one.

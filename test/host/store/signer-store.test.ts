@@ -1,5 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type LedgerRow, openSignerStore, type SignerKey, type SignerStore } from '../../../src/host/store/signer-store.ts'
+import {
+  type LedgerRow,
+  openSignerStore,
+  type SignerKey,
+  type SignerKeyUpdate,
+  type SignerStore,
+} from '../../../src/host/store/signer-store.ts'
 import { hash, LATER, NOW } from './drivers.ts'
 import { scratch } from './scratch.ts'
 
@@ -32,19 +38,21 @@ const key = (i: number, changes: Partial<SignerKey> = {}): SignerKey => ({
   createdAt: NOW,
   ...changes,
 })
+/** Of a key that nobody updated. */
+const NEW = { usage: 'active', revision: 0, updateHash: null, updateReceipt: null } as const
 const CERTIFICATE = new Uint8Array(192).fill(4)
 
 describe('keys', () => {
   it('are stored as pending and become active once', () => {
     expect(store.insertPending(key(1, { label: 'hot' }))).toBe('stored')
     reopen()
-    expect(store.getKey(hash(1))).toEqual({ ...key(1, { label: 'hot' }), state: 'pending', certificate: null })
+    expect(store.getKey(hash(1))).toEqual({ ...key(1, { label: 'hot' }), ...NEW, state: 'pending', certificate: null })
     expect(store.pendingKeys(10).map(({ keyId }) => keyId)).toEqual([hash(1)])
     expect(store.activate(hash(1), CERTIFICATE)).toBe('activated')
     expect(store.activate(hash(1), new Uint8Array(192))).toBe('already')
     expect(store.activate(hash(2), CERTIFICATE)).toBe('unknown')
     reopen()
-    expect(store.getKey(hash(1))).toEqual({ ...key(1, { label: 'hot' }), state: 'active', certificate: CERTIFICATE })
+    expect(store.getKey(hash(1))).toEqual({ ...key(1, { label: 'hot' }), ...NEW, state: 'active', certificate: CERTIFICATE })
     expect(store.pendingKeys(10)).toEqual([])
     expect(store.getKey(hash(2))).toBeUndefined()
   })
@@ -52,7 +60,7 @@ describe('keys', () => {
   it('are made once by a request, of one credential and tenant', () => {
     expect(store.insertPending(key(1))).toBe('stored')
     expect(store.insertPending(key(2, { requestId: 'req_1' }))).toEqual({
-      existing: { ...key(1), state: 'pending', certificate: null },
+      existing: { ...key(1), ...NEW, state: 'pending', certificate: null },
     })
     store.activate(hash(1), CERTIFICATE)
     expect(store.insertPending(key(2, { requestId: 'req_1' }))).toMatchObject({ existing: { keyId: hash(1), state: 'active' } })
@@ -94,6 +102,81 @@ const row = (i: number, changes: Partial<LedgerRow> = {}): LedgerRow => ({
   expiresAt: LATER,
   firstSentAt: NOW,
   ...changes,
+})
+
+const update = (i: number, revision: number, changes: Partial<SignerKeyUpdate> = {}): SignerKeyUpdate => ({
+  ...row(100 + revision),
+  keyId: hash(i),
+  revision,
+  usage: 'frozen',
+  label: null,
+  receipt: new Uint8Array(64).fill(revision),
+  ...changes,
+})
+
+describe('key updates', () => {
+  beforeEach(() => {
+    store.insertPending(key(1, { label: 'hot' }))
+    store.activate(hash(1), CERTIFICATE)
+  })
+  const now = () => {
+    const { usage, revision, label, updateHash, updateReceipt } = store.getKey(hash(1)) ?? { ...key(1), ...NEW }
+    return { usage, revision, label, updateHash, updateReceipt } as Record<string, unknown>
+  }
+
+  it('are stored whole, each above the one before, also over gaps, and survive', () => {
+    expect(store.usable([hash(1)])).toBe(true)
+    expect(store.updateKey(update(1, 1, { label: 'cold' }))).toBe('stored')
+    reopen()
+    expect(now()).toEqual({
+      usage: 'frozen',
+      revision: 1,
+      label: 'cold',
+      updateHash: hash(101),
+      updateReceipt: new Uint8Array(64).fill(1),
+    })
+    expect(store.usable([hash(1)])).toBe(false)
+    expect(store.updateKey(update(1, 9, { usage: 'active' }))).toBe('stored')
+    expect(now()).toMatchObject({ usage: 'active', revision: 9, label: null })
+    expect(store.usable([hash(1)])).toBe(true)
+    expect(store.usable([hash(1), hash(2)])).toBe(false)
+  })
+
+  it('count once: the same again changes nothing, an older or equal one is a conflict and uses no request id', () => {
+    store.updateKey(update(1, 5))
+    expect(store.updateKey(update(1, 5))).toBe('stored')
+    const before = now()
+    for (const revision of [4, 5]) {
+      const stale = update(1, revision, { usage: 'active', requestId: `req_late-${revision}`, requestHash: hash(revision, 7) })
+      expect(store.updateKey(stale)).toBe('revision_conflict')
+      expect(store.lookup([stale])).toEqual([null])
+    }
+    expect(now()).toEqual(before)
+  })
+
+  it('of an archived key there are none', () => {
+    store.updateKey(update(1, 1, { usage: 'archived' }))
+    expect(store.updateKey(update(1, 2, { usage: 'active' }))).toBe('key_frozen')
+    expect(store.updateKey(update(1, 1, { usage: 'archived' }))).toBe('stored')
+    expect(now()).toMatchObject({ usage: 'archived', revision: 1 })
+  })
+
+  it('use up a request id, and none that is used', () => {
+    store.claim([row(1)])
+    expect(store.updateKey(update(1, 1, { requestId: 'req_1' }))).toBe('request_replayed')
+    expect(store.updateKey(update(1, 1))).toBe('stored')
+    expect(store.claim([row(101, { requestHash: hash(9) })])).toEqual(['conflict'])
+    store.claim([row(2, { expiresAt: NOW + 7 })])
+    store.prune(NOW + DAY + 7)
+    expect(store.updateKey(update(1, 2, { expiresAt: NOW + 7 }))).toBe('request_expired')
+    expect(now()).toMatchObject({ revision: 1 })
+  })
+
+  it('are for keys that are finished', () => {
+    store.insertPending(key(2))
+    expect(store.updateKey(update(2, 1))).toBe('key_not_found')
+    expect(store.updateKey(update(3, 1))).toBe('key_not_found')
+  })
 })
 
 describe('the ledger', () => {

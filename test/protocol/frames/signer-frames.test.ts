@@ -93,6 +93,8 @@ const FRAMES: Readonly<Record<string, Frame>> = {
       requestId: text(80),
       requestHash: upTo(32),
       label: fc.option(text(64)),
+      usage: text(16),
+      revision: uint(2 ** 32 - 1),
       createdAt: uint(Number.MAX_SAFE_INTEGER),
     }),
   ),

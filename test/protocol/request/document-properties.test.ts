@@ -5,15 +5,18 @@ import {
   type Document,
   encodeDocument,
   type KeygenDocument,
+  type KeyUpdateDocument,
   MAX_LIFE_MS,
   MAX_MESSAGE_BYTES,
+  MAX_REVISION,
   type Payload,
   parseDocument,
   type Scheme,
   type SignDocument,
+  USAGES,
 } from '../../../src/protocol/request/document.ts'
 import { type RequestCode, RequestError } from '../../../src/protocol/request/request-error.ts'
-import { expectRefusal, json, KEY_TEXT, keygenJson, NOW, parseJson, signDocument, signJson } from './fixtures.ts'
+import { expectRefusal, json, KEY_TEXT, keygenJson, NOW, parseJson, signDocument, signJson, updateJson } from './fixtures.ts'
 
 const text = (maxLength: number): fc.Arbitrary<string> =>
   fc.string({
@@ -81,7 +84,19 @@ const keygenDocuments: fc.Arbitrary<KeygenDocument> = fc
     parties: Math.max(...sizes),
     ...(label !== undefined && { label }),
   }))
-const documents: fc.Arbitrary<Document> = fc.oneof(signDocuments, keygenDocuments)
+const updateDocuments: fc.Arbitrary<KeyUpdateDocument> = fc
+  .tuple(
+    common,
+    fc.record({
+      keyId: fc.uint8Array({ minLength: 32, maxLength: 32 }),
+      scheme: fc.constantFrom<Scheme>('ecdsa-secp256k1', 'schnorr-secp256k1', 'eddsa-ed25519'),
+      revision: fc.integer({ min: 1, max: MAX_REVISION }),
+      state: fc.constantFrom(...USAGES),
+      label: fc.option(text(64)),
+    }),
+  )
+  .map(([c, fields]) => ({ type: 'key-update.v1', ...c, ...fields }))
+const documents: fc.Arbitrary<Document> = fc.oneof(signDocuments, keygenDocuments, updateDocuments)
 
 describe('properties', () => {
   it('parse(encode(x)) = x', () => {
@@ -119,7 +134,7 @@ describe('properties', () => {
   })
 
   it('D-01 arbitrary bytes only ever give a RequestError', () => {
-    const samples = [json(signJson), json(keygenJson)]
+    const samples = [json(signJson), json(keygenJson), json(updateJson)]
     const bytes = fc.oneof(
       fc.uint8Array({ maxLength: 300 }),
       fc.json().map((t) => utf8ToBytes(t)),
@@ -143,7 +158,7 @@ describe('properties', () => {
   })
 
   it('D-01 every cut and every added byte is refused', () => {
-    for (const sample of [json(signJson), json(keygenJson)]) {
+    for (const sample of [json(signJson), json(keygenJson), json(updateJson)]) {
       for (let length = 0; length < sample.length; length++) {
         expectRefusal(() => parseDocument(sample.subarray(0, length)), 'malformed_request')
       }

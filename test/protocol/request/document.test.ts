@@ -12,7 +12,18 @@ import {
 } from '../../../src/protocol/request/document.ts'
 import type { RequestCode } from '../../../src/protocol/request/request-error.ts'
 import { formatTime } from '../../../src/protocol/request/time.ts'
-import { expectRefusal, KEY_TEXT, keygenDocument, keygenJson, NOW, parseJson, signDocument, signJson } from './fixtures.ts'
+import {
+  expectRefusal,
+  KEY_TEXT,
+  keygenDocument,
+  keygenJson,
+  NOW,
+  parseJson,
+  signDocument,
+  signJson,
+  updateDocument,
+  updateJson,
+} from './fixtures.ts'
 
 const digest32 = `0x${'11'.repeat(32)}`
 const without = (object: Record<string, unknown>, name: string): Record<string, unknown> =>
@@ -22,6 +33,8 @@ describe('a document', () => {
   it('of each type is read', () => {
     expect(parseJson(signJson)).toEqual(signDocument)
     expect(parseJson(keygenJson)).toEqual(keygenDocument)
+    expect(parseJson(updateJson)).toEqual(updateDocument)
+    expect(parseJson({ ...updateJson, label: null })).toEqual({ ...updateDocument, label: null })
   })
 
   it('may leave out path, reference, metadata and label, or have them', () => {
@@ -94,6 +107,7 @@ describe('D-06 members', () => {
   const documents = [
     ['sign.v1', signJson, ['path']],
     ['keygen.v1', keygenJson, []],
+    ['key-update.v1', updateJson, []],
   ] as const
 
   for (const [type, document, optional] of documents) {
@@ -104,6 +118,8 @@ describe('D-06 members', () => {
       })
 
       it.each([[null], [0], [-1], [true], [[]], [{}], ['x'], ['']])(`${type}: ${name} is %j`, (value) => {
+        // The values that these members may have.
+        if (type === 'key-update.v1' && name === 'label' && (value === null || value === 'x')) return
         const error = expectRefusal(
           () => parseJson({ ...document, [name]: value }),
           name === 'path'
@@ -139,6 +155,11 @@ describe('D-06 members', () => {
     ['key_id', keygenJson, KEY_TEXT],
     ['payload', keygenJson, signJson.payload],
     ['path', keygenJson, 'm'],
+    ['payload', updateJson, signJson.payload],
+    ['path', updateJson, 'm'],
+    ['parties', updateJson, 3],
+    ['state', signJson, 'frozen'],
+    ['revision', keygenJson, 1],
     ['threshold', signJson, 2],
     ['label', signJson, 'x'],
   ])('%s belongs to the other type', (name, document, value) => {
@@ -161,6 +182,21 @@ describe('D-06 members', () => {
     }
     const payload = '"payload":{"kind":"digest","digest":"0x00","digest":"0x01"}'
     expectRefusal(() => parseDocument(utf8ToBytes(text.replace(/"payload":\{.*?\}/, payload))), 'malformed_request')
+  })
+})
+
+describe('a key update', () => {
+  it.each<[string, Record<string, unknown>, string]>([
+    ['revision 0, which a new key has', { revision: 0 }, '/revision'],
+    ['revision beyond 32 bits', { revision: 2 ** 32 }, '/revision'],
+    ['revision as text', { revision: '1' }, '/revision'],
+    ['state that does not exist', { state: 'pending' }, '/state'],
+    ['C-10 state of an inherited name', { state: 'constructor' }, '/state'],
+    ['empty label', { label: '' }, '/label'],
+    ['label of 65', { label: 'x'.repeat(65) }, '/label'],
+    ['C-10 label with a bidi override', { label: 'a\u202eb' }, '/label'],
+  ])('%s', (_name, change, pointer) => {
+    expectRefusal(() => parseJson({ ...updateJson, ...change }), 'malformed_request', pointer)
   })
 })
 

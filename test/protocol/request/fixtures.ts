@@ -1,6 +1,12 @@
 import { utf8ToBytes } from '@noble/hashes/utils.js'
 import { expect } from 'vitest'
-import { type Document, type KeygenDocument, parseDocument, type SignDocument } from '../../../src/protocol/request/document.ts'
+import {
+  type Document,
+  type KeygenDocument,
+  type KeyUpdateDocument,
+  parseDocument,
+  type SignDocument,
+} from '../../../src/protocol/request/document.ts'
 import { type RequestCode, RequestError } from '../../../src/protocol/request/request-error.ts'
 
 export const NOW = Date.UTC(2026, 0, 31, 12, 0, 0)
@@ -50,6 +56,32 @@ export const keygenDocument: KeygenDocument = {
   scheme: 'eddsa-ed25519',
   threshold: 2,
   parties: 3,
+  issuedAt: NOW,
+  expiresAt: NOW + 60_000,
+}
+
+export const updateJson = {
+  type: 'key-update.v1',
+  request_id: 'req_3',
+  audience: AUDIENCE_ID,
+  key_id: KEY_TEXT,
+  scheme: 'eddsa-ed25519',
+  revision: 7,
+  state: 'frozen',
+  label: 'cold',
+  issued_at: '2026-01-31T12:00:00Z',
+  expires_at: '2026-01-31T12:01:00Z',
+}
+
+export const updateDocument: KeyUpdateDocument = {
+  type: 'key-update.v1',
+  requestId: 'req_3',
+  audience: AUDIENCE_ID,
+  keyId: new Uint8Array(32).fill(0xab),
+  scheme: 'eddsa-ed25519',
+  revision: 7,
+  state: 'frozen',
+  label: 'cold',
   issuedAt: NOW,
   expiresAt: NOW + 60_000,
 }
