@@ -28,7 +28,7 @@ export const TAGS = {
   request: tag('request-hash'),
   ownedRequest: tag('owned-request'),
   signatureId: tag('signature-id'),
-  keyUpdate: tag('key-update'),
+  updateReceipt: tag('update-receipt'),
   // what a gateway asks for its users
   gatewayRequestId: tag('gateway-request-id'),
   gatewayBody: tag('gateway-body'),

@@ -7,7 +7,7 @@ import { TH } from '../engine/transcript.ts'
  * What a signer signs once a key update is on its disk: its receipt. `hash` is the {@link requestHash} of the document, which names key,
  * revision and state. With receipts, whoever asked for a freeze need not believe the coordinator that everybody has it.
  */
-export const receiptMessage = (hash: Uint8Array): Uint8Array => TH(TAGS.keyUpdate, hash)
+export const receiptMessage = (hash: Uint8Array): Uint8Array => TH(TAGS.updateReceipt, hash)
 
 /** Whether these are the receipts of all signers, in the order of the roster. */
 export const receiptsOfAll = (
