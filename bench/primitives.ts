@@ -136,6 +136,7 @@ function signingFrame() {
       rosterHash: rng(32),
       threshold: 2,
       signers: [1, 2, 3],
+      boots: [rng(32), rng(32), rng(32)],
       deadline: 1_800_000_000_000,
       coordinatorNonce: rng(32),
     },

@@ -122,8 +122,9 @@ export function recordedSet() {
   const spent: Spent = { worker: 0, signerMain: 0, assembler: 0, total: 0, bytes: 0 }
   let chapter = ''
   const stores = SIGNERS.map((id) => openSignerStore(join(folder, `signer-${id}.sqlite`)))
+  const actors = SIGNERS.map(born)
   const handlers = SIGNERS.map((id, i) => {
-    const actor = born(id)
+    const actor = actors[i] as CryptoActor
     const ask: CryptoClient['ask'] = async (kind, fields = {}) => {
       const fill = { frame: new Uint8Array(0), known: [], keys: [], tickets: 0 }
       const command = COMMAND.encode({ kind: COMMANDS[kind], now: Date.now(), ...fill, ...fields })
@@ -170,8 +171,10 @@ export function recordedSet() {
   const assembler = new AssemblerActor(curves)
   return {
     roster,
+    curves,
     audience,
     rng: random,
+    boots: (signers: readonly number[]) => signers.map((id) => (actors[id - 1] as CryptoActor).bootNonce),
     links,
     recording: recording as readonly Recorded[],
     /** Signs a request document as the set's one credential. */

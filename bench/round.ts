@@ -91,7 +91,7 @@ async function recordSetUp(set: RecordedSet, { quick }: BenchOptions): Promise<S
   const keep = (name: string, one: Spent): void => void spent.set(name, [...(spent.get(name) ?? []), one])
   const prss = new PrssKeeper({
     links: new Map(set.links.map((link) => [link.id, link])),
-    monitor: { states: () => [] },
+    monitor: { states: () => [], refresh: async () => {}, boots: set.boots },
     stock: new TicketStock(),
     rosterHash: set.roster.hash,
     rng: set.rng,
@@ -146,6 +146,7 @@ const emptySetup = (set: RecordedSet) => ({
   rosterHash: set.roster.hash,
   threshold: THRESHOLD,
   signers: [...SIGNERS],
+  boots: set.boots(SIGNERS),
   deadline: Date.now() + 60_000,
   coordinatorNonce: set.rng(32),
 })
@@ -232,7 +233,9 @@ async function sign(
     links,
     items,
     supplies,
-    rosterHash: set.roster.hash,
+    boots: set.boots(links.map((l) => l.id)),
+    roster: set.roster,
+    curves: set.curves,
     now: Date.now(),
     timeoutMs: EXCHANGE_MS,
     rng: set.rng,

@@ -1,5 +1,5 @@
 import type { Identity, Roster } from '../protocol/channel/roster.ts'
-import { assertSetup, type ProtocolName, sessionId as sessionIdOf } from '../protocol/channel/setup.ts'
+import { assertSetup, BOOT_NONCE, type ProtocolName, sessionId as sessionIdOf } from '../protocol/channel/setup.ts'
 import { concat, equalBytes, type Rng, toHex, wipe } from '../protocol/engine/bytes.ts'
 import type { Codec } from '../protocol/engine/codec.ts'
 import { SetupError } from '../protocol/engine/fault.ts'
@@ -68,7 +68,7 @@ export class CryptoActor {
     this.#o = options
     this.#tickets = new TicketBook(options.rng)
     this.#keys = new KeyCache({ ...options, self: options.identity.id, curves: options.authority.curves })
-    this.#bootNonce = options.rng(32)
+    this.#bootNonce = options.rng(BOOT_NONCE)
   }
 
   call(bytes: Uint8Array): Uint8Array {
@@ -84,6 +84,11 @@ export class CryptoActor {
   get load(): Readonly<Record<'open' | 'ended' | 'seen' | 'reserved' | 'keys' | 'tickets', number>> {
     const { size: open, ended, seen } = this.#sessions
     return { open, ended, seen, reserved: this.#reservations.size, keys: this.#keys.size, tickets: this.#tickets.size }
+  }
+
+  /** Random per start of this worker; public. */
+  get bootNonce(): Uint8Array {
+    return Uint8Array.from(this.#bootNonce)
   }
 
   close(): void {
@@ -294,6 +299,10 @@ export class CryptoActor {
     if (localDeadline(setup) <= now || setup.deadline > now + MAX_LIFE_MS[setup.protocol] + CLOCK_SKEW_MS) {
       throw new SetupError('SETUP_REFUSED', 'deadline passed or too far away')
     }
+    const boot = setup.boots[setup.signers.indexOf(this.#o.identity.id)]
+    // Session ids seen before this worker's start are forgotten; none of them can have named it.
+    if (boot === undefined || !equalBytes(boot, this.#bootNonce))
+      throw new SetupError('SETUP_STALE', 'meant for an earlier start')
     return sessionIdOf(full)
   }
 

@@ -17,7 +17,7 @@ const SLACK_MS = 1000
 
 export interface PrssKeeperOptions {
   readonly links: ReadonlyMap<PartyId, SignerLink>
-  readonly monitor: Pick<SignerMonitor, 'states'>
+  readonly monitor: Pick<SignerMonitor, 'states' | 'boots' | 'refresh'>
   readonly stock: TicketStock
   readonly rosterHash: Uint8Array
   readonly rng: Rng
@@ -31,8 +31,8 @@ interface Held {
   readonly kids: readonly Uint8Array[]
   readonly digest: Uint8Array
   readonly madeAt: number
-  /** Boot nonces of its members when it was made or found, as far as known: with another one a member has lost it. */
-  readonly boots: ReadonlyMap<PartyId, Uint8Array>
+  /** Boot nonces of its members when it was made or found: with another one a member has lost it. */
+  readonly boots: readonly Uint8Array[]
 }
 
 /**
@@ -103,11 +103,11 @@ export class PrssKeeper {
   // What this keeper established itself counts at once; what a coordinator before it did, when all members report it.
   #common(threshold: number, signers: readonly PartyId[]): Held | null {
     const name = nameOf(threshold, signers)
-    const boots = this.#boots(signers)
+    const boots = this.#o.monitor.boots(signers)
+    if (boots === undefined) return null
     const held = this.#held.get(name)
     if (held !== undefined) {
-      const lost = signers.some((id) => differ(held.boots.get(id), boots.get(id)))
-      if (!lost) return held
+      if (boots.every((boot, i) => equalBytes(boot, held.boots[i] as Uint8Array))) return held
       this.forget(threshold, signers)
     }
     const states = this.#o.monitor.states()
@@ -125,16 +125,12 @@ export class PrssKeeper {
     return found
   }
 
-  #boots(signers: readonly PartyId[]): ReadonlyMap<PartyId, Uint8Array> {
-    const states = this.#o.monitor.states().filter((s) => signers.includes(s.id))
-    return new Map(states.flatMap((s) => (s.status === null ? [] : [[s.id, s.status.bootNonce] as const])))
-  }
-
   async #establish(name: string, threshold: number, signers: readonly PartyId[]): Promise<void> {
-    const { links, rosterHash, rng, timeoutMs, stock, now } = this.#o
+    const { links, monitor, rosterHash, rng, timeoutMs, stock, now } = this.#o
     const started = now()
     // As known before: a heartbeat with another nonce may come from a restart in the meantime, and then nothing is held any more.
-    const boots = this.#boots(signers)
+    const boots = monitor.boots(signers)
+    if (boots === undefined) return
     const setup = {
       protocol: 'prss' as const,
       suite: 'none' as const,
@@ -143,6 +139,7 @@ export class PrssKeeper {
       rosterHash,
       threshold,
       signers,
+      boots,
       deadline: Math.ceil(started + 4 * timeoutMs + SLACK_MS),
       coordinatorNonce: rng(32),
     }
@@ -151,7 +148,10 @@ export class PrssKeeper {
     const end = await relay(members, { route: 'openPrss', frame: OPEN_PRSS.encode({ setup }) }, sessionId, timeoutMs)
     const kids = end.type === 'done' ? commonResult([...end.replies.values()].map((r) => r.result)) : null
     if (end.type === 'failed' || kids === null) {
-      this.#retryAt.set(name, now() + BACKOFF_MS)
+      const stale = end.type === 'failed' ? [...end.failures].filter(([, r]) => r.code === 'SETUP_STALE').map(([id]) => id) : []
+      // Restarted since their last heartbeat: with what they say now it may be tried at once.
+      await monitor.refresh(stale)
+      if (stale.length === 0) this.#retryAt.set(name, now() + BACKOFF_MS)
       const codes = end.type === 'failed' ? [...end.failures].map(([id, r]) => `${id}:${r.code}`) : ['kids differ']
       const missing = end.type === 'failed' ? end.missing.map((id) => `${id}:missing`) : []
       if (end.type === 'failed' && [...end.failures.values()].some((r) => r.code === 'HM_POLICY')) this.#off.add(name)
@@ -178,10 +178,6 @@ function commonResult(results: readonly Uint8Array[]): readonly Uint8Array[] | n
     return null
   return Array.from({ length: first.length / KID }, (_, i) => first.slice(i * KID, (i + 1) * KID))
 }
-
-/** Both known, and not the same. */
-const differ = (a: Uint8Array | undefined, b: Uint8Array | undefined): boolean =>
-  a !== undefined && b !== undefined && !equalBytes(a, b)
 
 const sameKids = (a: readonly Uint8Array[], b: readonly Uint8Array[]): boolean =>
   a.length === b.length && a.every((kid, i) => equalBytes(kid, b[i] as Uint8Array))

@@ -71,6 +71,12 @@ export class SignerMonitor {
     return this.states().flatMap((s) => (s.up ? [] : [s.id]))
   }
 
+  /** Boot nonces as of the last heartbeats, in the order asked for; undefined while one of them has never answered. */
+  boots(signers: readonly PartyId[]): readonly Uint8Array[] | undefined {
+    const found = signers.flatMap((id) => this.#states.get(id)?.status?.bootNonce ?? [])
+    return found.length === signers.length ? found : undefined
+  }
+
   /** A session could not reach these signers: they count as down until they answer a heartbeat, which is sent at once. */
   report(missing: readonly PartyId[]): void {
     for (const id of missing) {
@@ -82,14 +88,23 @@ export class SignerMonitor {
     }
   }
 
+  /** Asks these signers now, whenever their next heartbeats are due: a session was refused for what is known of them. */
+  async refresh(signers: readonly PartyId[]): Promise<void> {
+    await Promise.all(this.#o.links.filter((l) => signers.includes(l.id)).map((link) => this.#inquire(link)))
+  }
+
   async #beat(link: SignerLink): Promise<void> {
     this.#waiting.delete(link.id)
+    await this.#inquire(link)
+    this.#next(link.id, this.#o.intervalMs)
+  }
+
+  async #inquire(link: SignerLink): Promise<void> {
     const started = this.#timers.elapsed()
     const status = await this.#ask(link)
     if (this.#stopped) return
     if (status === null) this.report([link.id])
     else this.#answered(link, status, this.#timers.elapsed() - started)
-    this.#next(link.id, this.#o.intervalMs)
   }
 
   #next(id: PartyId, ms: number): void {

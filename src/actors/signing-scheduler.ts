@@ -1,3 +1,5 @@
+import type { Roster } from '../protocol/channel/roster.ts'
+import type { Curves } from '../protocol/curve/curves.ts'
 import type { Rng } from '../protocol/engine/bytes.ts'
 import type { PartyId } from '../protocol/engine/party.ts'
 import { MAX_HM_THRESHOLD } from '../protocol/prss/establish.ts'
@@ -23,10 +25,12 @@ export interface SessionReport {
 
 export interface SigningSchedulerOptions {
   readonly links: ReadonlyMap<PartyId, SignerLink>
-  readonly monitor: Pick<SignerMonitor, 'up' | 'down' | 'report'>
+  readonly monitor: Pick<SignerMonitor, 'up' | 'down' | 'report' | 'boots' | 'refresh'>
   readonly prss: Pick<PrssKeeper, 'supplies' | 'ensure' | 'isOff' | 'restock' | 'forget' | 'voidTickets'>
   readonly parties: readonly PartyId[]
-  readonly rosterHash: Uint8Array
+  readonly roster: Roster
+  /** For public checks only. */
+  readonly curves: Curves
   readonly rng: Rng
   readonly now: () => number
   /** Whether ECDSA may be signed by hm. */
@@ -166,6 +170,9 @@ export class SigningScheduler {
       if (signers === null) return await this.#withoutQuorum(live, this.signersNeeded(engine, threshold))
       const supplies = engine === 'hm' ? await this.#supplies(threshold, signers) : undefined
       if (supplies === null) return await this.#wait(live, this.#o.prss.isOff(threshold, signers))
+      // After every wait: as late as can be.
+      const boots = this.#o.monitor.boots(signers)
+      if (boots === undefined) return await this.#withoutQuorum(live, this.signersNeeded(engine, threshold))
       const started = this.#timers.elapsed()
       const end = await signingSession({
         scheme,
@@ -173,7 +180,9 @@ export class SigningScheduler {
         links: signers.map((id) => this.#o.links.get(id) as SignerLink),
         items: live.map((j) => j.item),
         supplies,
-        rosterHash: this.#o.rosterHash,
+        boots,
+        roster: this.#o.roster,
+        curves: this.#o.curves,
         now: this.#o.now(),
         timeoutMs: this.#o.exchangeTimeoutMs,
         rng: this.#o.rng,
@@ -185,6 +194,8 @@ export class SigningScheduler {
       const attempts = Math.max(...live.map((j) => j.attempts))
       if (end.type === 'failed' && PAUSE_AFTER.has(end.code) && attempts < MAX_ATTEMPTS)
         await sleep(this.#timers, PAUSE_MS * 2 ** attempts)
+      // Restarted since their last heartbeat.
+      if (end.type === 'failed' && end.code === 'SETUP_STALE') await this.#o.monitor.refresh(end.from)
       return this.#settle(live, end, { engine, threshold, signers, supplies, started, ms })
     } catch (error) {
       // A bug of ours: every job gets an answer all the same, and nobody is told that no share left.

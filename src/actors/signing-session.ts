@@ -1,5 +1,8 @@
 import { decodeEnvelope } from '../protocol/channel/envelope.ts'
+import type { Roster } from '../protocol/channel/roster.ts'
 import { PROTOCOLS, sessionId as sessionIdOf } from '../protocol/channel/setup.ts'
+import { settleViews } from '../protocol/channel/views.ts'
+import type { Curves } from '../protocol/curve/curves.ts'
 import { equalBytes, type Rng } from '../protocol/engine/bytes.ts'
 import { ASSEMBLER, EVERYONE, type PartyId } from '../protocol/engine/party.ts'
 import { ABORT, OPEN_SIGNING, REPLY_TYPES, type Reply, ROUND } from '../protocol/frames/signer-frames.ts'
@@ -40,7 +43,11 @@ export interface SigningSessionOptions {
   readonly items: readonly SessionItem[]
   /** Present: hm. Absent: FROST. */
   readonly supplies: HmSupplies | undefined
-  readonly rosterHash: Uint8Array
+  /** Of the signers, in their order. */
+  readonly boots: readonly Uint8Array[]
+  readonly roster: Roster
+  /** For public checks only. */
+  readonly curves: Curves
   readonly now: number
   /** For each of the two exchanges. */
   readonly timeoutMs: number
@@ -92,14 +99,17 @@ export async function signingSession(o: SigningSessionOptions): Promise<SigningE
     suite: o.scheme,
     keyId: new Uint8Array(32),
     epoch: 0,
-    rosterHash: o.rosterHash,
+    rosterHash: o.roster.hash,
     threshold: o.threshold,
     signers,
+    boots: o.boots,
     deadline: Math.ceil(o.now + 2 * o.timeoutMs + SLACK_MS),
     coordinatorNonce: o.rng(32),
   }
   const sessionId = sessionIdOf({ ...setup, purpose: purposeOf(o.items.map((i) => i.instance)) })
   let released = false
+  /** Everything the signers sent: evidence when their views differ. */
+  const seen: Uint8Array[] = []
   try {
     const open = OPEN_SIGNING.encode({
       setup,
@@ -108,12 +118,12 @@ export async function signingSession(o: SigningSessionOptions): Promise<SigningE
       items: o.items.map(({ instance, requestId, request }) => ({ instance, requestId, request })),
     })
     const expected = { sessionId, protocol: PROTOCOLS[setup.protocol], receiver: EVERYONE }
-    const first = await exchange(o, 'openSigning', open, REPLY_TYPES.sent)
+    const first = await exchange(o, 'openSigning', open, REPLY_TYPES.sent, seen)
     const openings = first.map((reply, i) => single(reply, { ...expected, round: 1, sender: signers[i] as PartyId }))
     // Everybody gets the same frame, with its own envelope in it: hm signers compare that copy with what they sent (C2).
     const relayed = ROUND.encode({ sessionId, round: 1, envelopes: openings.map((e) => e.bytes) })
     released = true
-    const second = await exchange(o, 'round', relayed, REPLY_TYPES.done)
+    const second = await exchange(o, 'round', relayed, REPLY_TYPES.done, seen)
     const answers = second.map((reply, i) =>
       single(reply, { ...expected, round: 2, sender: signers[i] as PartyId, receiver: ASSEMBLER }),
     )
@@ -122,8 +132,24 @@ export async function signingSession(o: SigningSessionOptions): Promise<SigningE
     if (!(error instanceof Ended)) throw error
     // Signers that still wait give their secrets back now and not at the deadline.
     void round(o.links, 'abort', () => ABORT.encode({ sessionId }), o.timeoutMs)
-    return { sessionId, released, type: 'failed', ...error.fault }
+    const { fault } = error
+    const culprits = VIEWS_DIFFER.has(fault.code) ? settled(o, sessionId, seen, fault.culprits) : fault.culprits
+    return { sessionId, released, type: 'failed', ...fault, culprits }
   }
+}
+
+/** FROST: signers compare what they saw in round 1. What each has signed tells who made the difference; hm has no such signatures. */
+const VIEWS_DIFFER: ReadonlySet<string> = new Set(['INCONSISTENT_BROADCAST', 'FROST_VIEW'])
+
+function settled(
+  o: SigningSessionOptions,
+  sessionId: Uint8Array,
+  seen: readonly Uint8Array[],
+  proven: readonly PartyId[],
+): readonly PartyId[] {
+  const context = { sessionId, signers: o.links.map((l) => l.id), roster: o.roster, curves: o.curves }
+  const { equivocators, falsePrev } = settleViews(context, seen)
+  return [...new Set([...proven, ...equivocators, ...falsePrev])].sort((a, b) => a - b)
 }
 
 /** One exchange with all signers; anything but the expected kind of reply from each ends the session. */
@@ -132,9 +158,13 @@ async function exchange(
   route: 'openSigning' | 'round',
   frame: Uint8Array,
   type: number,
+  seen: Uint8Array[],
 ): Promise<readonly Reply[]> {
   const { replies, missing } = await round(o.links, route, () => frame, o.timeoutMs)
-  for (const [id, reply] of replies) o.onTickets(id, reply.tickets)
+  for (const [id, reply] of replies) {
+    o.onTickets(id, reply.tickets)
+    seen.push(...reply.envelopes, ...reply.exhibits)
+  }
   if (missing.length > 0) throw new Ended('TIMEOUT', { missing })
   const others = o.links.filter(({ id }) => replies.get(id)?.type !== type).map(({ id }) => id)
   if (others.length > 0) throw endOf(others, replies, o.threshold)

@@ -81,6 +81,8 @@ export function actorSet({ seed, capacity = 20, withoutHm = [] }: ActorSetOption
   const actors = new Map([1, 2, 3].map((id) => [id, makeActor(id)]))
   const actorOf = (id: PartyId): CryptoActor => actors.get(id) as CryptoActor
 
+  const bootOf = (id: PartyId): Uint8Array => actors.get(id)?.bootNonce ?? new Uint8Array(32)
+
   const ask = (id: PartyId, kind: Command, fields: Partial<Omit<CommandMessage, 'kind'>> = {}): Answer => {
     const empty = { frame: new Uint8Array(0), known: [], keys: [], tickets: 0 }
     return ANSWER.decode(actorOf(id).call(COMMAND.encode({ kind: COMMANDS[kind], now, ...empty, ...fields })))
@@ -157,6 +159,7 @@ export function actorSet({ seed, capacity = 20, withoutHm = [] }: ActorSetOption
     rosterHash: roster.hash,
     threshold: 2,
     signers: [1, 2],
+    boots: (changes.signers ?? [1, 2]).map(bootOf),
     deadline: now + 5000,
     coordinatorNonce: rng(32),
     ...changes,

@@ -111,11 +111,13 @@ describe.each(SCHEMES)('a %s session of crypto actors', (scheme) => {
     const s = opened(set, scheme, key)
     set.restart(1)
     expect(said(set.round(1, s.id, 1, s.mail))).toBe('failed STOPPED')
+    expect(said(set.openSigning(1, s.setup, s.items, [key], { ...(s.hm && { hm: s.hm }) }))).toBe('refused SETUP_STALE')
     if (s.hm !== undefined) {
-      expect(said(set.openSigning(1, s.setup, s.items, [key], { hm: s.hm }))).toBe('refused HM_KID')
-      const old = s.hm.tickets
-      const hm = { ...set.establish(), tickets: old }
-      expect(said(set.openSigning(1, set.setupOf(s.setup), s.items, [key], { hm }))).toBe('refused HM_TICKET')
+      const { boots: _, ...rest } = s.setup
+      const setup = set.setupOf(rest)
+      expect(said(set.openSigning(1, setup, s.items, [key], { hm: s.hm }))).toBe('refused HM_KID')
+      const hm = { ...set.establish(), tickets: s.hm.tickets }
+      expect(said(set.openSigning(1, setup, s.items, [key], { hm }))).toBe('refused HM_TICKET')
     }
     const next = opened(set, scheme, key)
     const answers = next.setup.signers.map((id) => set.round(id, next.id, 1, next.mail))

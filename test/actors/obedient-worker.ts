@@ -23,7 +23,8 @@ export default serveActor(async (data) => {
         case ORDER.crash:
           setTimeout(() => {
             throw new Error('uncaught')
-          })
+            // Not before the answer is out, on a busy machine either.
+          }, 200)
           return rest
         case ORDER.sleep:
           sleep(rest[0] ?? 0)

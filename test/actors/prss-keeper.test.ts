@@ -22,6 +22,7 @@ class Signers {
   reported = new Map<number, { readonly kids: readonly Uint8Array[]; readonly boot: Uint8Array }>()
   answer = (_id: number, reply: Reply): Reply => reply
   failed: string[] = []
+  doubted: number[] = []
   readonly stock = new TicketStock()
   #kids: readonly Uint8Array[] = []
   #asked = 0
@@ -54,7 +55,11 @@ class Signers {
   keeper(): PrssKeeper {
     return new PrssKeeper({
       links: new Map(SIGNERS.map((id) => [id, this.#link(id)])),
-      monitor: { states: () => SIGNERS.map((id) => this.#state(id)) },
+      monitor: {
+        states: () => SIGNERS.map((id) => this.#state(id)),
+        refresh: async (ids) => void this.doubted.push(...ids),
+        boots: (ids) => ids.map((id) => this.reported.get(id)?.boot ?? (this.boots.get(id) as Uint8Array)),
+      },
       stock: this.stock,
       rosterHash: new Uint8Array(32),
       rng,
@@ -191,6 +196,15 @@ describe('the PRSS keeper', () => {
     signers.answer = (_id, reply) => reply
     await ensure()
     expect([signers.made, keeper.isOff(2, SIGNERS)]).toEqual([2, false])
+    expect(supplies()).not.toBeNull()
+  })
+
+  it('SETUP_STALE: asks the signer that has restarted meanwhile, and tries again at once', async () => {
+    signers.answer = (id, reply) => (id === 2 ? { ...reply, type: REPLY_TYPES.refused, code: 'SETUP_STALE' } : reply)
+    await ensure()
+    expect([signers.failed, signers.doubted]).toEqual([['2:SETUP_STALE'], [2]])
+    signers.answer = (_id, reply) => reply
+    await ensure()
     expect(supplies()).not.toBeNull()
   })
 

@@ -148,9 +148,9 @@ describe('a lost worker', () => {
   })
 
   it('is made of one that answers nothing for too long', async () => {
-    const { pool, events } = await start({ stallMs: 200 })
-    for (let i = 0; i < 8; i++) await pool.call(0, order('sleep', 50))
-    await new Promise((resolve) => setTimeout(resolve, 300))
+    const { pool, events } = await start({ stallMs: 1000 })
+    for (let i = 0; i < 6; i++) await pool.call(0, order('sleep', 200))
+    await new Promise((resolve) => setTimeout(resolve, 1200))
     expect(events.lost).toEqual([])
     const waiting = [pool.call(0, order('hang')), pool.call(0, order('reverse'))]
     expect(await Promise.all(waiting.map(codeOf))).toEqual(['WORKER_LOST', 'WORKER_LOST'])

@@ -105,6 +105,7 @@ export function maliciousCoordinator(set: TestSet) {
     rosterHash: set.roster.hash,
     threshold: 2,
     signers: [1, 2],
+    boots: (changes.signers ?? [1, 2]).map((id) => set.signers[id - 1]?.actor.bootNonce ?? fresh(32)),
     deadline: Date.now() + 5000,
     coordinatorNonce: fresh(32),
     ...changes,

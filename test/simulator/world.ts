@@ -60,15 +60,19 @@ export interface SetupChoice {
 }
 
 /** A session set-up that every signer of the world accepts. */
-export const setupOf = (world: World, choice: SetupChoice): Setup => ({
-  protocol: choice.protocol,
-  suite: choice.suite,
-  keyId: choice.keyId ?? new Uint8Array(32),
-  epoch: choice.epoch ?? 0,
-  rosterHash: world.roster.hash,
-  threshold: choice.threshold,
-  signers: choice.signers ?? world.roster.members.map((m) => m.id),
-  purpose: choice.purpose ?? new Uint8Array(32),
-  deadline: 1_800_000_000_000,
-  coordinatorNonce: seededRng(`${world.seed}/coordinator/${choice.name ?? ''}`)(32),
-})
+export const setupOf = (world: World, choice: SetupChoice): Setup => {
+  const signers = choice.signers ?? world.roster.members.map((m) => m.id)
+  return {
+    protocol: choice.protocol,
+    suite: choice.suite,
+    keyId: choice.keyId ?? new Uint8Array(32),
+    epoch: choice.epoch ?? 0,
+    rosterHash: world.roster.hash,
+    threshold: choice.threshold,
+    signers,
+    boots: signers.map((id) => seededRng(`${world.seed}/boot/${id}`)(32)),
+    purpose: choice.purpose ?? new Uint8Array(32),
+    deadline: 1_800_000_000_000,
+    coordinatorNonce: seededRng(`${world.seed}/coordinator/${choice.name ?? ''}`)(32),
+  }
+}

@@ -5,6 +5,8 @@ import type { SignerMonitor } from '../../actors/signer-monitor.ts'
 import type { Timers } from '../../actors/timers.ts'
 import type { Roster } from '../../protocol/channel/roster.ts'
 import { sessionId as sessionIdOf } from '../../protocol/channel/setup.ts'
+import { settleViews } from '../../protocol/channel/views.ts'
+import type { Curves } from '../../protocol/curve/curves.ts'
 import { equalBytes, type Rng, toHex } from '../../protocol/engine/bytes.ts'
 import type { PartyId } from '../../protocol/engine/party.ts'
 import { OPEN_KEYGEN, REPLY_TYPES } from '../../protocol/frames/signer-frames.ts'
@@ -20,11 +22,13 @@ import type { SignerNames } from './signer-names.ts'
 
 export interface KeyServiceOptions {
   readonly links: ReadonlyMap<PartyId, SignerLink>
-  readonly monitor: Pick<SignerMonitor, 'down' | 'report'>
+  readonly monitor: Pick<SignerMonitor, 'down' | 'report' | 'boots' | 'refresh'>
   readonly directory: KeyDirectory
   readonly delivery: KeyDelivery
   readonly store: CoordinatorStore
   readonly roster: Roster
+  /** For public checks only. */
+  readonly curves: Curves
   readonly names: SignerNames
   readonly rng: Rng
   readonly now: () => number
@@ -92,10 +96,12 @@ export class KeyService {
     return await done
   }
 
-  async #generate(asked: Asked): Promise<StoredDirectoryKey> {
+  async #generate(asked: Asked, again = true): Promise<StoredDirectoryKey> {
     const { links, roster, rng, now, timeoutMs, timers, store, monitor, log } = this.#o
     const down = monitor.down()
-    if (down.length > 0) throw this.#unavailable(down, 'none')
+    const signers = roster.members.map((m) => m.id)
+    const boots = monitor.boots(signers)
+    if (down.length > 0 || boots === undefined) throw this.#unavailable(down, 'none')
     const { request, document, owner, hash } = asked
     const { threshold, scheme, requestId, label = null } = document
     const setup = {
@@ -105,7 +111,8 @@ export class KeyService {
       epoch: 0,
       rosterHash: roster.hash,
       threshold,
-      signers: roster.members.map((m) => m.id),
+      signers,
+      boots,
       deadline: Math.ceil(now() + 4 * timeoutMs + SLACK_MS),
       coordinatorNonce: rng(32),
     }
@@ -121,12 +128,19 @@ export class KeyService {
     const sessionId = sessionIdOf({ ...setup, purpose: hash })
     const end = await relay([...links.values()], { route: 'openKeygen', frame }, sessionId, timeoutMs)
     if (end.type === 'failed') monitor.report(end.missing)
+    const stale = end.type === 'done' ? [] : [...end.failures].filter(([, r]) => r.code === 'SETUP_STALE').map(([id]) => id)
+    if (stale.length > 0) {
+      // Restarted since their last heartbeat. They refused before anything was begun, and who had begun has stored nothing.
+      if (!again) throw this.#unavailable(stale, 'none')
+      await monitor.refresh(stale)
+      return await this.#generate(asked, false)
+    }
     const holders = end.type === 'done' ? end.replies : end.finished
     const made = this.#certified(
       [...holders.values()].map((r) => r.result),
       hash,
     )
-    if (made === undefined) return await this.#failed(end, asked)
+    if (made === undefined) return await this.#failed(end, asked, sessionId)
     const { certificate, bytes } = made
     store.putKey(directoryRow(certificate, bytes, { owner, requestId, label, createdAt: now() }), setup.signers)
     // Who finished with anything else may not hold this key: the delivery asks it.
@@ -144,7 +158,7 @@ export class KeyService {
     return undefined
   }
 
-  async #failed(end: RelayEnd, asked: Asked): Promise<StoredDirectoryKey> {
+  async #failed(end: RelayEnd, asked: Asked, sessionId: Uint8Array): Promise<StoredDirectoryKey> {
     const { names, log } = this.#o
     const failures = end.type === 'done' ? new Map<never, never>() : end.failures
     const missing = end.type === 'done' ? [] : end.missing
@@ -159,11 +173,20 @@ export class KeyService {
       throw new ApiProblem(refusal.code, 'a signer refused the request', { outcome: 'none' })
     }
     if (missing.length > 0) throw this.#unavailable(missing, 'unknown')
-    const culprits = provenCulprits(replies, asked.document.threshold)
+    const culprits = [...new Set([...provenCulprits(replies, asked.document.threshold), ...this.#settled(end, sessionId)])]
     // Signers may hold the key as pending: one that confirms it later still can make it real.
     throw new ApiProblem('protocol_abort', 'key generation was aborted; ask again with a new request id', {
       ...(culprits.length > 0 && { culprits: names.of(culprits) }),
     })
+  }
+
+  /** Signers that did not see the same broadcasts cannot tell who is to blame; what each of them signed can. */
+  #settled(end: RelayEnd, sessionId: Uint8Array): readonly PartyId[] {
+    if (end.type === 'done' || ![...end.failures.values()].some((r) => r.code === 'INCONSISTENT_BROADCAST')) return []
+    const { roster, curves } = this.#o
+    const signers = roster.members.map((m) => m.id)
+    const { equivocators, falsePrev } = settleViews({ sessionId, signers, roster, curves }, end.broadcasts)
+    return [...equivocators, ...falsePrev]
   }
 
   /** A signer says that the request has a key already; the key's certificate has to say so too. */

@@ -28,6 +28,12 @@ export interface Setup {
   readonly rosterHash: Uint8Array
   readonly threshold: number
   readonly signers: readonly PartyId[]
+  /**
+   * 32 bytes for each of `signers`, in their order: the boot nonce under which the coordinator last saw it. A signer that has restarted
+   * has forgotten which sessions it was in; led into one of them again it would sign a second broadcast of a round, and honest peers
+   * would have proof of an equivocation that was none.
+   */
+  readonly boots: readonly Uint8Array[]
   /** For signing the instance list, which every signer derives itself; see request/instance.ts. */
   readonly purpose: Uint8Array
   /** Milliseconds since the Unix epoch after which a host refuses to go on with the session. */
@@ -35,6 +41,8 @@ export interface Setup {
   /** 32 random bytes of the coordinator. */
   readonly coordinatorNonce: Uint8Array
 }
+
+export const BOOT_NONCE = 32
 
 const u64 = (value: number): Uint8Array => concat(u32(Math.floor(value / 2 ** 32)), u32(value % 2 ** 32))
 
@@ -49,6 +57,7 @@ export function sessionId(setup: Setup): Uint8Array {
     setup.rosterHash,
     u16(setup.threshold),
     idList(setup.signers),
+    concat(...setup.boots),
     setup.purpose,
     u64(setup.deadline),
     setup.coordinatorNonce,
@@ -65,6 +74,9 @@ export function assertSetup(setup: Setup, self: PartyId, roster: Roster): void {
   }
   if (!Object.hasOwn(PROTOCOLS, setup.protocol) || !Object.hasOwn(SUITES, setup.suite)) refuse('unknown protocol or suite')
   if (setup.keyId.length !== 32 || setup.coordinatorNonce.length !== 32) refuse('field of a wrong length')
+  if (setup.boots.length !== setup.signers.length || setup.boots.some((b) => b.length !== BOOT_NONCE)) {
+    refuse('not one boot nonce for each signer')
+  }
   if (!Number.isInteger(setup.epoch) || setup.epoch < 0 || setup.epoch >= 2 ** 32) refuse('epoch is no u32')
   if (!Number.isSafeInteger(setup.deadline) || setup.deadline < 0) refuse('no deadline')
   if (setup.rosterHash.length !== 32 || setup.rosterHash.some((b, i) => b !== roster.hash[i])) refuse('another roster')

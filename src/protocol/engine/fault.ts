@@ -20,6 +20,7 @@ export const VERDICTS = {
   // set-up of a session
   SETUP_REFUSED: 'refuse',
   SESSION_REUSED: 'refuse',
+  SETUP_STALE: 'retry',
   // distributed key generation
   DKG_MALFORMED: 'exclude',
   DKG_COMMIT: 'exclude',

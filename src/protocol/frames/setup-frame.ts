@@ -1,4 +1,4 @@
-import { PROTOCOLS, type ProtocolName, type Setup, SUITES, type Suite } from '../channel/setup.ts'
+import { BOOT_NONCE, PROTOCOLS, type ProtocolName, type Setup, SUITES, type Suite } from '../channel/setup.ts'
 import { bytes, list, type Shape, struct, uint } from '../engine/codec.ts'
 import { MAX_PARTIES } from '../engine/party.ts'
 
@@ -10,6 +10,7 @@ const FIELDS = struct({
   rosterHash: bytes(32),
   threshold: uint(MAX_PARTIES),
   signers: list(uint(65534), MAX_PARTIES),
+  boots: list(bytes(BOOT_NONCE), MAX_PARTIES),
   deadline: uint(Number.MAX_SAFE_INTEGER),
   coordinatorNonce: bytes(32),
 })

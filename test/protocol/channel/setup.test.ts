@@ -19,6 +19,8 @@ describe('session id', () => {
       { rosterHash: other },
       { threshold: 3 },
       { signers: [1, 2] },
+      { boots: [other, other, other] },
+      { boots: setup.boots.toReversed() },
       { purpose: other },
       { purpose: new Uint8Array(31) },
       { deadline: 1 },
@@ -35,22 +37,28 @@ describe('session id', () => {
     const fixed: Setup = {
       ...setup,
       rosterHash: new Uint8Array(32),
+      boots: setup.signers.map(() => new Uint8Array(32)),
       coordinatorNonce: new Uint8Array(32),
       purpose: new Uint8Array(0),
     }
-    expect(toHex(sessionId(fixed))).toMatchInlineSnapshot(`"d5076a708fcd1e1954f076db95cf00572b7a0e7ec9b9c0e284421fc7de71c503"`)
+    expect(toHex(sessionId(fixed))).toMatchInlineSnapshot(`"5aac5a26f392de77b373feb69a697bf6e0ddca7b655e2f381c4d16b2d9ba19c7"`)
   })
 })
 
 describe('assertSetup', () => {
+  /** With as many boot nonces as signers: those shall not be the reason. */
+  const changed = (change: Partial<Setup>): Setup => {
+    const { signers = setup.signers } = change
+    return { ...setup, boots: signers.map(() => other), ...change }
+  }
   const refuse = (change: object, self = 1): void =>
-    expect(() => assertSetup({ ...setup, ...change } as Setup, self, world.roster), JSON.stringify(change)).toThrow(
+    expect(() => assertSetup(changed(change), self, world.roster), JSON.stringify(change)).toThrow(
       expect.objectContaining({ name: 'SetupError', code: 'SETUP_REFUSED' }),
     )
 
   it('accepts an honest proposal at each signer', () => {
     for (const self of [1, 2, 3]) expect(() => assertSetup(setup, self, world.roster)).not.toThrow()
-    expect(() => assertSetup({ ...setup, signers: [1, 3] }, 1, world.roster)).not.toThrow()
+    expect(() => assertSetup(changed({ signers: [1, 3] }), 1, world.roster)).not.toThrow()
   })
 
   it('14.1: wrong roster hash, unknown id, own id missing, id 0, ids that wrap, repeated, unsorted', () => {
@@ -73,6 +81,10 @@ describe('assertSetup', () => {
     for (const deadline of [-1, 0.5, 2 ** 53, Number.NaN]) refuse({ deadline })
     refuse({ keyId: new Uint8Array(31) })
     refuse({ coordinatorNonce: new Uint8Array(0) })
+    refuse({ boots: [] })
+    refuse({ boots: [other, other] })
+    refuse({ boots: [other, other, other, other] })
+    refuse({ boots: [other, other, new Uint8Array(31)] })
     for (const name of ['', 'gg18', 'toString', '__proto__', 'constructor']) {
       refuse({ protocol: name })
       refuse({ suite: name })

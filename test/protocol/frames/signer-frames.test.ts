@@ -24,6 +24,7 @@ const setup = fc.record({
   rosterHash: bytes(32),
   threshold: uint(16),
   signers: list(uint(65534), 16),
+  boots: list(bytes(32), 16),
   deadline: uint(Number.MAX_SAFE_INTEGER),
   coordinatorNonce: bytes(32),
 })
