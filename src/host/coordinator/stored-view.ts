@@ -7,7 +7,7 @@ import type { SignatureView } from '../api/coordinator-service.ts'
 const MAX_TIME_US = 2 ** 40
 
 /** A finished signature as the store keeps it, about 400 bytes. */
-const STORED = message(
+export const STORED = message(
   {
     version: uint(1),
     id: text(64),

@@ -22,9 +22,9 @@ export const MAX_HM_THRESHOLD = 3
 /** A member's pairs and subsets at t = 3: 4 + C(4,2). */
 const MAX_KEYS = 10
 
-const OPEN = message({ rosterHash: bytes(32), boot: uint(2 ** 32 - 1), bootNonce: bytes(32), ephemeral: bytes(32) }, 160)
-const CONTRIBUTE = message({ parts: list(bytes(32), MAX_KEYS) }, 600)
-const CONFIRM = message({ tags: list(bytes(32), MAX_KEYS) }, 600)
+export const OPEN = message({ rosterHash: bytes(32), boot: uint(2 ** 32 - 1), bootNonce: bytes(32), ephemeral: bytes(32) }, 160)
+export const CONTRIBUTE = message({ parts: list(bytes(32), MAX_KEYS) }, 600)
+export const CONFIRM = message({ tags: list(bytes(32), MAX_KEYS) }, 600)
 
 export interface EstablishParams {
   /** This signer's static X25519 secret (roster idE), 32 bytes. */

@@ -1,6 +1,6 @@
 import type { Curves } from '../curve/curves.ts'
 import { concat } from '../engine/bytes.ts'
-import { bytes, message } from '../engine/codec.ts'
+import { bytes, type Codec, message } from '../engine/codec.ts'
 import { blame, type FaultCode } from '../engine/fault.ts'
 import type { PartyId } from '../engine/party.ts'
 import type { Protocol } from '../engine/round.ts'
@@ -37,6 +37,7 @@ export interface Opening<T> {
 
 /** The wire form of openings: a status byte per item (0 or a refusal), then the points of the items with status 0, in order. */
 export interface OpeningFormat<T> {
+  readonly body: Codec<{ readonly status: Uint8Array; readonly points: Uint8Array }>
   readonly encode: (items: readonly SignerItem[], points: readonly Uint8Array[]) => Uint8Array
   /** @throws Fault naming the sender for anything but exact lengths, known refusals and valid points: the bytes are its own. */
   readonly read: (input: Uint8Array, from: PartyId, count: number) => Opening<T>
@@ -53,6 +54,7 @@ export function openingFormat<T>(pointBytes: number, parse: (bytes: Uint8Array) 
     MAX_BATCH * (pointBytes + 1) + 16,
   )
   return {
+    body,
     encode: (items, points) =>
       body.encode({
         status: Uint8Array.from(items, (i) => ('refusal' in i ? REFUSALS[i.refusal] : 0)),

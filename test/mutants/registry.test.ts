@@ -1,0 +1,57 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { equalBytes } from '../../src/protocol/engine/bytes.ts'
+import { mutantsOf, pack, sampleOf } from './mutate.ts'
+import { CODECS } from './registry.ts'
+
+const SRC = fileURLToPath(new URL('../../src', import.meta.url))
+
+/** `file name` of each codec that the sources make: the constant (or function) in which `message(` or `codec(` stands. */
+function codecsInSources(): readonly string[] {
+  const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((f) => f.endsWith('.ts'))
+  return files
+    .filter((file) => file !== join('protocol', 'engine', 'codec.ts'))
+    .flatMap((file) => {
+      const text = readFileSync(join(SRC, file), 'utf8')
+      if (!/from '.*engine\/codec\.ts'/.test(text)) return []
+      return [...text.matchAll(/(?<![.\w])(?:message|codec)\(/g)].map(({ index }) => {
+        const name = [...text.slice(0, index).matchAll(/\bconst (\w+)/g)].at(-1)?.[1]
+        return `${file.replaceAll('\\', '/')} ${name}`
+      })
+    })
+}
+
+describe('the registry of message codecs', () => {
+  it('D-04 holds every codec that the sources make, each once: a new message is sent wrong from its first day', () => {
+    const found = codecsInSources()
+    expect(found.length).toBeGreaterThan(25)
+    expect([...found].sort()).toEqual(Object.keys(CODECS).sort())
+  })
+
+  it.each(Object.entries(CODECS))(
+    'D-04, D-06 %s: a wrong message is refused or is another valid one, never half read',
+    (_, codecs) => {
+      for (const codec of codecs) {
+        const valid = pack(sampleOf(codec.form))
+        let refused = 0
+        const mutants = mutantsOf(codec.form, valid)
+        for (const { what, bytes } of mutants) {
+          let value: unknown
+          try {
+            value = codec.decode(bytes)
+          } catch (error) {
+            expect(error, what).toBeInstanceOf(RangeError)
+            expect((error as Error).message.length, what).toBeLessThan(60)
+            refused += 1
+            continue
+          }
+          expect(equalBytes(codec.encode(value), bytes), what).toBe(true)
+        }
+        expect(mutants.length).toBeGreaterThan(10)
+        expect(refused).toBeGreaterThan(9)
+      }
+    },
+  )
+})
