@@ -70,7 +70,7 @@ describe.each(SCHEMES)('a %s session of crypto actors', (scheme) => {
     expect(said(last)).toBe('done')
   })
 
-  it('T-09, T-10 the same set-up again is refused, running, ended or aborted; another session’s messages do nothing', () => {
+  it('T-09, T-10, 14.1 repeated session: the same set-up again is refused, running, ended or aborted; another session’s messages do nothing', () => {
     const set = actorSet({ seed: `again ${scheme}` })
     const key = set.storeKey(scheme, 'key')
     const { setup, items, hm, id, mail } = opened(set, scheme, key)

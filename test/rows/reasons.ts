@@ -12,6 +12,8 @@ export const REASONS: Partial<Readonly<Record<RowId, string>>> = {
   'S-15': NO_PRESIGNATURES,
   'S-16': NO_PRESIGNATURES,
   'F-13': NO_RESHARE,
+  'T-12':
+    'No session state is saved or exported: a session lives in the memory of one process, counts its own rounds and ends with it.',
   'C-03': 'No protocol here has a choice bit: oblivious transfer belongs to an engine that does not exist yet.',
   '14.2 refresh C': NO_RESHARE,
   '14.2 refresh t': NO_RESHARE,

@@ -101,7 +101,7 @@ describe('D-01, D-02: what is not exactly one envelope is null', () => {
     expect(decodeEnvelope(concat(bytes, u8(0)))).toBe(null)
   })
 
-  it('another magic or version', () => {
+  it('T-20, 14.1 unknown headers: another magic or version', () => {
     for (const magic of ['QRT2', 'QRL2', 'qrt1', '\0\0\0\0']) {
       expect(decodeEnvelope(concat(new TextEncoder().encode(magic), bytes.slice(4)))).toBe(null)
     }
@@ -109,7 +109,7 @@ describe('D-01, D-02: what is not exactly one envelope is null', () => {
     expect(decodeEnvelope(concat(new TextEncoder().encode('QRL1'), bytes.slice(4)))).toBe(null)
   })
 
-  it('a length field of 1 GiB, of 4 GiB - 1, off by one', () => {
+  it('14.1 unknown headers: a length field of 1 GiB, of 4 GiB - 1, off by one', () => {
     for (const length of [1 << 30, 0xffffffff, MAX_BODY + 1, 1, 3, 0]) {
       const changed = Uint8Array.from(bytes)
       changed.set(u32(length), OFFSETS.length)

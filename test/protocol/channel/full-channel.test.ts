@@ -90,15 +90,18 @@ describe('low-order X25519 keys', () => {
     Uint8Array.from(Buffer.from('ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f', 'hex')),
   ]
 
-  it.each(lowOrder.map((key) => [toHex(key), key] as const))('14.1: %s as ephemeral key names its sender', (_, key) => {
-    const rule: Rule = {
-      when: { round: 1, from: 2 },
-      act: replace((bytes) => resign(world, bytes, ({ body }) => ({ body: Uint8Array.from([...key, ...body.slice(32)]) }))),
-    }
-    const run = chat('low order', { rules: [rule] })
-    expect(endings(run)[1]).toBe('MALFORMED:2')
-    expect(endings(run)[3]).toBe('MALFORMED:2')
-  })
+  it.each(lowOrder.map((key) => [toHex(key), key] as const))(
+    '14.1 low-order X25519: %s as ephemeral key names its sender',
+    (_, key) => {
+      const rule: Rule = {
+        when: { round: 1, from: 2 },
+        act: replace((bytes) => resign(world, bytes, ({ body }) => ({ body: Uint8Array.from([...key, ...body.slice(32)]) }))),
+      }
+      const run = chat('low order', { rules: [rule] })
+      expect(endings(run)[1]).toBe('MALFORMED:2')
+      expect(endings(run)[3]).toBe('MALFORMED:2')
+    },
+  )
 
   it('in the roster: a typed fault that names whose key it is, no exception', () => {
     const members = world.roster.members.map((m) => (m.id === 3 ? { ...m, exchangeKey: new Uint8Array(32) } : m))

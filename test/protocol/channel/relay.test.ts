@@ -53,10 +53,10 @@ describe('an honest relay', () => {
   })
 })
 
-describe('14.1: damaged envelopes are ignored and the session completes when the true one comes', () => {
+describe('damaged envelopes are ignored and the session completes when the true one comes', () => {
   const kinds = honest.sent.filter((p) => p.from === 2 && p.to === 1)
 
-  it.each(kinds.map((p) => [nameOf(p), p] as const))('%s: each byte flipped', (_, parcel) => {
+  it.each(kinds.map((p) => [nameOf(p), p] as const))('14.1 flipped bytes: each of %s', (_, parcel) => {
     let tried = 0
     const flipEach: Rule['act'] = (p) => {
       tried = p.bytes.length
@@ -70,9 +70,9 @@ describe('14.1: damaged envelopes are ignored and the session completes when the
   })
 
   it.each(kinds.map((p) => [nameOf(p), p] as const))(
-    '%s: cut, extended, other length, other magic, swapped parties',
+    'D-01, 14.1 unknown headers: %s cut, extended, of other length, magic, suite, protocol, round, parties',
     (_, parcel) => {
-      const { sender, receiver, length, body, magic } = OFFSETS
+      const { sender, receiver, length, body, magic, suite, protocol, round: at } = OFFSETS
       const changes: readonly ((bytes: Uint8Array) => Uint8Array)[] = [
         () => new Uint8Array(0),
         (bytes) => bytes.slice(0, -1),
@@ -84,6 +84,10 @@ describe('14.1: damaged envelopes are ignored and the session completes when the
         patch(length, u32(0xffffffff)),
         patch(magic, u32(0)),
         patch(magic, Uint8Array.of(0x51, 0x52, 0x4c, 0x31)),
+        patch(suite, u16(9)),
+        patch(protocol, u8(9)),
+        patch(at, u8(parcel.round + 1)),
+        patch(at, u8(0)),
         patch(sender, concat(u16(1), u16(2))),
         patch(sender, u16(3)),
         patch(receiver, u16(3)),
@@ -98,7 +102,7 @@ describe('14.1: damaged envelopes are ignored and the session completes when the
     },
   )
 
-  it('every message of another session, and those of this one that are for others or our own', () => {
+  it('T-10, 14.1 replay: every message of another session, and those of this one that are for others or our own', () => {
     const other = chat('another session', {
       setup: setupOf(world, { protocol: 'prss', suite: 'none', threshold: 2, name: 'another' }),
     })
@@ -110,7 +114,7 @@ describe('14.1: damaged envelopes are ignored and the session completes when the
     expect(run.traffic).toHaveLength(honest.traffic.length)
   })
 
-  it('the same seats, keys and words in an earlier session with another id', () => {
+  it('T-10, 14.1 replay: the same seats, keys and words in an earlier session with another id', () => {
     const setup = setupOf(world, { protocol: 'prss', suite: 'none', threshold: 2, name: 'later' })
     const run = chat('honest', {
       setup,
@@ -152,7 +156,7 @@ describe('T-07: one fault at a time, at every message', () => {
 })
 
 describe('T-05: equivocation', () => {
-  it.each([1, 2, 3])('two signed broadcasts of round %i, one to each peer', (round) => {
+  it.each([1, 2, 3])('14.1 split broadcast: two signed broadcasts of round %i, one to each peer', (round) => {
     const run = chat('split', {
       rules: [{ when: { round, from: 3, to: 2, kind: 'broadcast' }, act: equivocate(world, appended) }],
     })
@@ -171,7 +175,7 @@ describe('T-05: equivocation', () => {
   })
 
   it.each(honest.sent.filter((p) => p.from === 3 && p.to === 2).map((p) => [nameOf(p), p] as const))(
-    'both versions of %s to one peer name the author',
+    '14.1 twice: both versions of %s to one peer name the author',
     (_, parcel) => {
       // The rest of the round is held back, so that it is still open when the second version comes.
       const rules = [
@@ -194,7 +198,7 @@ describe('T-05: equivocation', () => {
   })
 })
 
-describe('a false prev (D5)', () => {
+describe('T-06, 14.1 wrong prev: a signer that lies about what it received (D5)', () => {
   const lie = (bytes: Uint8Array): Uint8Array => resign(world, bytes, () => ({ prev: new Uint8Array(32).fill(1) }))
 
   it.each([1, 2, 3])('in round %i: INCONSISTENT_BROADCAST, no ban; the signed envelopes show who lied', (round) => {
@@ -220,7 +224,7 @@ describe('settleViews', () => {
     }
   })
 
-  it('a liar can add nothing in the name of another: unsigned, foreign and damaged envelopes do not count', () => {
+  it('T-06 a liar can add nothing in the name of another: unsigned, foreign and damaged envelopes do not count', () => {
     const [first] = bytes as [Uint8Array]
     const elsewhere = chat('elsewhere', {
       setup: setupOf(world, { protocol: 'prss', suite: 'none', threshold: 2, name: 'elsewhere' }),

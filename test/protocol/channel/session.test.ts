@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import type { Channel } from '../../../src/protocol/channel/channel.ts'
 import { decodeEnvelope } from '../../../src/protocol/channel/envelope.ts'
+import { FullChannel, type FullChannelOptions } from '../../../src/protocol/channel/full-channel.ts'
 import { LightChannel } from '../../../src/protocol/channel/light-channel.ts'
 import { type Progress, Session } from '../../../src/protocol/channel/session.ts'
 import { PROTOCOLS, SUITES, sessionId } from '../../../src/protocol/channel/setup.ts'
@@ -104,7 +106,7 @@ describe('T-02, T-03, T-04: order, repetition and excess', () => {
     expect(end(s.receive(round(3)))).toMatchObject(done)
   })
 
-  it('ignores the same bytes again, in this round and in later ones', () => {
+  it('14.1 twice: ignores the same bytes again, in this round and in later ones', () => {
     const s = open(1, chatter)
     s.start()
     for (const r of [1, 2]) {
@@ -112,6 +114,38 @@ describe('T-02, T-03, T-04: order, repetition and excess', () => {
       s.receive([...round(1), ...round(r)])
     }
     expect(end(s.receive([...round(3), ...round(3)]))).toMatchObject(done)
+  })
+
+  it('T-03 a flood for rounds to come is not even looked at beyond the next one; of that one each kind is kept once', () => {
+    let looked = 0
+    let kept = 0
+    const counting = (options: FullChannelOptions): Channel => {
+      const channel = new FullChannel(options)
+      const authenticate = channel.authenticate.bind(channel)
+      channel.authenticate = (envelope) => {
+        looked += 1
+        const accepted = authenticate(envelope)
+        if (accepted !== null) kept += 1
+        return accepted
+      }
+      return channel
+    }
+    const s = open(1, chatter, { channelFor: counting })
+    s.start()
+    const [last] = round(3) as [Uint8Array]
+    for (let i = 0; i < 5000; i++) s.receive([patch(OFFSETS.round, u8(3 + (i % 250)))(Uint8Array.from(last))])
+    expect([looked, kept]).toEqual([0, 0])
+    const early = round(2).filter((bytes) => decodeEnvelope(bytes)?.sender === 2)
+    s.receive([...early, ...early])
+    expect(kept).toBe(4)
+    // A second version for that round fails its author there and then.
+    const second = resign(world, early[0] as Uint8Array, ({ body }) => ({ body: concat(body, u8(0)) }))
+    expect(end(s.receive([second]))).toMatchObject(failed('EQUIVOCATION', [2]))
+    // Another session between the same three, at the same signer, is none the worse.
+    const other = open(1, chatter)
+    other.start()
+    for (const r of [1, 2]) other.receive(round(r))
+    expect(end(other.receive(round(3)))).toMatchObject(done)
   })
 
   it('ignores another version once the round is closed', () => {
@@ -123,7 +157,7 @@ describe('T-02, T-03, T-04: order, repetition and excess', () => {
     expect(end(s.receive(round(3)))).toMatchObject(done)
   })
 
-  it('two signed versions of one message name their author, broadcast or direct, also when they come early', () => {
+  it('14.1 twice: two signed versions of one message name their author, broadcast or direct, also when they come early', () => {
     for (const r of [1, 2]) {
       for (const bytes of round(r)) {
         const second = resign(world, bytes, ({ body }) => ({ body: concat(body, u8(0)) }))
@@ -177,11 +211,16 @@ describe('T-01, T-10, T-14: what is not for this place', () => {
     ignored(signedWith(() => ({ keyCommitment: new Uint8Array(32).fill(1) })))
   })
 
-  it('a direct message in a round of broadcasts does not stand for the broadcast', () => {
+  it('T-14 a direct message in a round of broadcasts does not stand for the broadcast', () => {
     ignored(
       resign(world, round(1)[0] as Uint8Array, () => ({ receiver: 1 })),
       1,
     )
+  })
+
+  it('T-14 a direct message sent to all is no broadcast', () => {
+    const direct = round(2).find((bytes) => decodeEnvelope(bytes)?.receiver === 1) as Uint8Array
+    ignored(resign(world, direct, () => ({ receiver: 0xffff })))
   })
 
   it('bytes that are no envelope, own bytes, nothing', () => {

@@ -9,7 +9,7 @@ const setup = setupOf(world, { protocol: 'hm', suite: 'ecdsa-secp256k1', thresho
 const other = new Uint8Array(32).fill(9)
 
 describe('session id', () => {
-  it('is 32 bytes, repeatable, and another for each field that differs (T-09)', () => {
+  it('T-02, T-09 is 32 bytes, repeatable, and another for each field that differs', () => {
     const changes: readonly Partial<Setup>[] = [
       {},
       { protocol: 'frost' },
@@ -61,7 +61,7 @@ describe('assertSetup', () => {
     expect(() => assertSetup(changed({ signers: [1, 3] }), 1, world.roster)).not.toThrow()
   })
 
-  it('14.1: wrong roster hash, unknown id, own id missing, id 0, ids that wrap, repeated, unsorted', () => {
+  it('14.1 roster: wrong roster hash, unknown id, own id missing, id 0, ids that wrap, repeated, unsorted', () => {
     refuse({ rosterHash: other })
     refuse({ rosterHash: new Uint8Array(31) })
     refuse({ signers: [1, 2, 4] })
