@@ -1,10 +1,16 @@
 import type { PartyId } from '../protocol/engine/party.ts'
 import { knownCode, REPLY, REPLY_TYPES, type Reply, type Route } from '../protocol/frames/signer-frames.ts'
 
+/** The signer is there and knows no such route: it speaks another version of the frames, which every route names. */
+export class UnknownRoute extends Error {}
+
 /** The way to one signer; the host plugs the transport in. */
 export interface SignerLink {
   readonly id: PartyId
-  /** Settles after `timeoutMs` at the latest. Rejects when the signer could not be reached, or did not answer in time. */
+  /**
+   * Settles after `timeoutMs` at the latest. Rejects when the signer could not be reached, or did not answer in time.
+   * @throws UnknownRoute
+   */
   readonly send: (route: Route, frame: Uint8Array, timeoutMs: number) => Promise<Uint8Array>
 }
 

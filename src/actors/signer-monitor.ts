@@ -1,7 +1,7 @@
 import { equalBytes } from '../protocol/engine/bytes.ts'
 import type { PartyId } from '../protocol/engine/party.ts'
 import { STATUS, STATUS_REQUEST } from '../protocol/frames/signer-frames.ts'
-import type { SignerLink } from './round.ts'
+import { type SignerLink, UnknownRoute } from './round.ts'
 import type { TicketStock } from './ticket-stock.ts'
 import { SYSTEM_TIMERS, type Timers } from './timers.ts'
 
@@ -16,6 +16,8 @@ export interface SignerState {
   readonly rttMs: number | null
   /** Of the last answer; stays while the signer is down. */
   readonly status: SignerStatus | null
+  /** Its last answer was in another version of the frames than ours: no session can have it until one of us is updated. */
+  readonly foreign: boolean
 }
 
 export interface SignerMonitorOptions {
@@ -46,7 +48,9 @@ export class SignerMonitor {
     this.#o = options
     this.#timers = options.timers ?? SYSTEM_TIMERS
     const since = options.now()
-    this.#states = new Map(options.links.map((l) => [l.id, { id: l.id, up: false, since, rttMs: null, status: null }]))
+    this.#states = new Map(
+      options.links.map((l) => [l.id, { id: l.id, up: false, since, rttMs: null, status: null, foreign: false }]),
+    )
   }
 
   /** Resolves when every signer was asked once. */
@@ -103,7 +107,8 @@ export class SignerMonitor {
     const started = this.#timers.elapsed()
     const status = await this.#ask(link)
     if (this.#stopped) return
-    if (status === null) this.report([link.id])
+    if (status === 'silent') this.report([link.id])
+    else if (status === 'foreign') this.#foreign(link.id)
     else this.#answered(link, status, this.#timers.elapsed() - started)
   }
 
@@ -118,14 +123,24 @@ export class SignerMonitor {
       )
   }
 
-  /** null: no answer, or none that can be read. */
-  async #ask(link: SignerLink): Promise<SignerStatus | null> {
+  async #ask(link: SignerLink): Promise<SignerStatus | 'silent' | 'foreign'> {
+    let answer: Uint8Array
     try {
       const wanted = STATUS_REQUEST.encode({ tickets: this.#o.stock.wanted(link.id) })
-      return STATUS.decode(await link.send('status', wanted, this.#o.timeoutMs))
-    } catch {
-      return null
+      answer = await link.send('status', wanted, this.#o.timeoutMs)
+    } catch (error) {
+      return error instanceof UnknownRoute ? 'foreign' : 'silent'
     }
+    try {
+      return STATUS.decode(answer)
+    } catch {
+      return 'foreign'
+    }
+  }
+
+  #foreign(id: PartyId): void {
+    const before = this.#states.get(id) as SignerState
+    if (!before.foreign) this.#set({ ...before, up: false, since: this.#o.now(), rttMs: null, foreign: true })
   }
 
   #answered(link: SignerLink, status: SignerStatus, rttMs: number): void {
@@ -137,7 +152,7 @@ export class SignerMonitor {
     this.#o.stock.add(link.id, status.tickets)
     const up = usable
     const since = up === before.up && !restarted ? before.since : this.#o.now()
-    this.#set({ id: link.id, up, since, rttMs: Math.round(rttMs * 100) / 100, status })
+    this.#set({ id: link.id, up, since, rttMs: Math.round(rttMs * 100) / 100, status, foreign: false })
   }
 
   #set(state: SignerState): void {

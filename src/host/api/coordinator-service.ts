@@ -56,7 +56,7 @@ export interface SignatureView {
 export interface SignerView {
   readonly index: number
   readonly name: string
-  readonly state: 'up' | 'down' | 'starting'
+  readonly state: 'up' | 'down' | 'starting' | 'incompatible'
   readonly version: string | null
   readonly rttMs: number | null
   readonly curve: string | null

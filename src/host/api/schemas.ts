@@ -148,7 +148,9 @@ export const SetState = z
       z.strictObject({
         index: z.int(),
         name: z.string(),
-        state: z.enum(['up', 'down', 'starting']),
+        state: z.enum(['up', 'down', 'starting', 'incompatible']).openapi({
+          description: '`incompatible`: it answers, in another version of the protocol than this coordinator’s',
+        }),
         version: z.string().nullable(),
         rtt_ms: z.number().nullable(),
         curve: z.string().nullable(),

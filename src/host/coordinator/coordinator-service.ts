@@ -110,7 +110,7 @@ function setView(o: CoordinatorServiceOptions): SetView {
       return {
         index,
         name,
-        state: s?.up === true ? 'up' : s?.status == null ? 'starting' : 'down',
+        state: s?.foreign === true ? 'incompatible' : s?.up === true ? 'up' : s?.status == null ? 'starting' : 'down',
         version: s?.status?.version ?? null,
         rttMs: s?.rttMs ?? null,
         curve: s?.status?.curve ?? null,

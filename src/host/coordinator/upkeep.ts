@@ -4,6 +4,7 @@ import type { SignerLink } from '../../actors/round.ts'
 import type { SignerMonitor, SignerState } from '../../actors/signer-monitor.ts'
 import type { SigningScheduler } from '../../actors/signing-scheduler.ts'
 import type { PartyId } from '../../protocol/engine/party.ts'
+import { FRAMES_VERSION } from '../../protocol/frames/signer-frames.ts'
 import type { KeyDelivery } from './key-delivery.ts'
 import type { SignerNames } from './signer-names.ts'
 
@@ -28,7 +29,7 @@ const REBUILD_AGAIN_MS = 5_000
 /** What the coordinator does beside requests, driven by heartbeats: logs who came and went, supplies hm, finishes keys. */
 export function upkeep(o: UpkeepOptions): (state: SignerState) => void {
   const { links, monitor, scheduler, prss, delivery, names, threshold, log } = o
-  const before = new Map<PartyId, boolean>()
+  const before = new Map<PartyId, string>()
   // Each signer is asked once: one alone could leave out keys.
   const rebuildAt = new Map<PartyId, number>(o.rebuild ? [...links.keys()].map((id) => [id, Number.NEGATIVE_INFINITY]) : [])
 
@@ -45,11 +46,15 @@ export function upkeep(o: UpkeepOptions): (state: SignerState) => void {
   }
 
   return (state) => {
-    const { id, up, status } = state
-    if (before.get(id) !== up) {
-      log.info({ signer: names.of([id])[0], up, version: status?.version }, up ? 'signer up' : 'signer down')
+    const { id, up, status, foreign } = state
+    const condition = up ? 'signer up' : foreign ? 'signer speaks another version of the protocol' : 'signer down'
+    if (before.get(id) !== condition) {
+      log[foreign ? 'error' : 'info'](
+        { signer: names.of([id])[0], up, version: status?.version, ours: FRAMES_VERSION },
+        condition,
+      )
     }
-    before.set(id, up)
+    before.set(id, condition)
     if (!up) return
     const hmSet = monitor.up().slice(0, scheduler.signersNeeded('hm', threshold))
     const hm = scheduler.engineFor('ecdsa-secp256k1', threshold) === 'hm'

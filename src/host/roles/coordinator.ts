@@ -2,7 +2,7 @@ import { randomFillSync } from 'node:crypto'
 import type { Logger } from 'pino'
 import type { SignerLink } from '../../actors/round.ts'
 import { WorkerPool } from '../../actors/worker-pool.ts'
-import { MAX_REPLY, ROUTES } from '../../protocol/frames/signer-frames.ts'
+import { MAX_REPLY } from '../../protocol/frames/signer-frames.ts'
 import { createPeerClient } from '../../transport/peer-client.ts'
 import { serveTls } from '../../transport/tls-server.ts'
 import { createCoordinatorApp } from '../api/coordinator-app.ts'
@@ -10,6 +10,7 @@ import { clockWatch } from '../clock-watch.ts'
 import type { CoordinatorConfig } from '../config/config.ts'
 import { createCoordinator } from '../coordinator/coordinator.ts'
 import { type CoordinatorMetrics, coordinatorMetrics } from '../coordinator/coordinator-metrics.ts'
+import { signerLink } from '../coordinator/signer-link.ts'
 import { selectCurves } from '../curve/select-curves.ts'
 import { createMetrics } from '../metrics.ts'
 import { openCoordinatorStore } from '../store/coordinator-store.ts'
@@ -48,13 +49,7 @@ export async function startCoordinator(
     }),
   }))
   const links = new Map<number, SignerLink>(
-    peers.map(({ signer, client }) => [
-      signer.index,
-      network({
-        id: signer.index,
-        send: async (route, frame, timeoutMs) => await client.post(ROUTES[route], frame, { timeoutMs }),
-      }),
-    ]),
+    peers.map(({ signer, client }) => [signer.index, network(signerLink(signer.index, client))]),
   )
   const pool = await WorkerPool.start({
     entry: new URL('../workers/assembler-worker.ts', import.meta.url),

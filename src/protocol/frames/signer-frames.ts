@@ -136,16 +136,23 @@ export const KEY_STATES = { unknown: 0, pending: 1, active: 2 } as const
 export const KEYS_REQUEST = message({ after: bytes({ max: 32 }), limit: uint(256) }, 64)
 export const KEYS_REPLY = message({ keyIds: list(bytes(32), 256) }, 16 << 10)
 
+/**
+ * Named by every route, so that hosts of different versions refuse each other by name instead of misreading each other (attacks.md T-20).
+ * Another number whenever anything changes that hosts say to each other; releases that share it work together.
+ */
+export const FRAMES_VERSION = 1
+const at = <P extends string>(path: P) => `/signer/v${FRAMES_VERSION}/${path}` as const
+
 /** Paths of the signer's routes. */
 export const ROUTES = {
-  status: '/signer/v1/status',
-  openSigning: '/signer/v1/sign',
-  openKeygen: '/signer/v1/keygen',
-  openPrss: '/signer/v1/prss',
-  updateKey: '/signer/v1/update',
-  round: '/signer/v1/round',
-  abort: '/signer/v1/abort',
-  certificate: '/signer/v1/certificate',
-  keys: '/signer/v1/keys',
+  status: at('status'),
+  openSigning: at('sign'),
+  openKeygen: at('keygen'),
+  openPrss: at('prss'),
+  updateKey: at('update'),
+  round: at('round'),
+  abort: at('abort'),
+  certificate: at('certificate'),
+  keys: at('keys'),
 } as const
 export type Route = keyof typeof ROUTES
