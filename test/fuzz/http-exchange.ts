@@ -1,0 +1,86 @@
+import { BatchResult, Key, KeyPage, Problem, SetState, Signature } from '../../src/host/api/schemas.ts'
+import { promise } from './target.ts'
+
+/** A request as text: `METHOD /path`, one header per line, bytes of the body. */
+export interface Asked {
+  readonly head: string
+  readonly body: Uint8Array
+}
+
+export const headOf = (method: string, path: string, headers: Readonly<Record<string, string>> = {}): Uint8Array =>
+  Buffer.from([`${method} ${path}`, ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`)].join('\n'))
+
+export const JSON_TYPE = { 'content-type': 'application/json' }
+
+const MAX_HEADERS = 32
+/** Mutants often lose their first line; they are bodies for the route that most bodies go to. */
+const LINE = /^[A-Za-z]{1,16} [^ \n]/
+const DEFAULT_LINE = 'POST /api/v1/sign?wait_ms=0'
+
+/** null for what no HTTP parser would let through. */
+export function requestOf({ head, body }: Asked): Request | null {
+  const [line = '', ...lines] = LINE.test(head) ? head.split('\n') : [DEFAULT_LINE, `content-type: application/json`]
+  const [method = '', path = ''] = line.split(' ')
+  try {
+    const headers = new Headers()
+    for (const text of lines.slice(0, MAX_HEADERS)) {
+      const at = text.indexOf(':')
+      if (at > 0) headers.append(text.slice(0, at), text.slice(at + 1).trim())
+    }
+    const bodiless = method === 'GET' || method === 'HEAD' || body.length === 0
+    return new Request(`https://quorate.example${path.startsWith('/') ? path : `/${path}`}`, {
+      method,
+      headers,
+      ...(bodiless ? {} : { body: Uint8Array.from(body) }),
+    })
+  } catch (error) {
+    if (error instanceof TypeError) return null
+    throw error
+  }
+}
+
+const ANSWERS = [Key, KeyPage, Signature, BatchResult, SetState] as const
+
+/** Codes that only the state of the set can bring about, never a request. */
+const OUTAGES = new Set(['overloaded', 'quorum_unavailable', 'signing_timeout', 'protocol_abort'])
+
+const ROUTES = /^\/(?:api\/v1\/(?:keys|sign\/batch|sign|signatures|set)|health|ready|metrics|openapi\.json|docs)/
+
+/**
+ * What every answer of an application promises: a documented body, a problem instead of an exception, headers on all of it.
+ * @param outage whether the set behind the application is made to fail; otherwise nothing a caller sends is answered with 5xx.
+ * @returns method, route, status and code.
+ */
+export async function judged(request: Request, answer: Response, outage = false): Promise<string> {
+  const path = new URL(request.url).pathname
+  const route = ROUTES.exec(path)?.[0] ?? 'elsewhere'
+  const name = `${['GET', 'HEAD', 'POST'].includes(request.method) ? request.method : 'other'} ${route} ${answer.status}`
+  const bytes = new Uint8Array(await answer.arrayBuffer())
+  promise(answer.headers.get('x-content-type-options') === 'nosniff', 'an answer without its headers')
+  promise(/^[0-9a-f-]{36}$/.test(answer.headers.get('x-request-id') ?? ''), 'an answer without an exchange id')
+  if (answer.status < 400) {
+    if (!path.startsWith('/api/') || request.method === 'HEAD') return name
+    const value: unknown = JSON.parse(new TextDecoder().decode(bytes))
+    promise(
+      ANSWERS.some((schema) => schema.safeParse(value).success),
+      'an answer that no schema describes',
+    )
+    const { items } = value as { readonly items?: readonly { readonly problem?: { readonly code: string } }[] }
+    const codes = new Set((items ?? []).map(({ problem }) => problem?.code ?? 'signed'))
+    for (const code of codes) assertCode(code, outage)
+    return [name, ...[...codes].sort()].join(' ')
+  }
+  promise(answer.headers.get('content-type') === 'application/problem+json', `${name} is no problem document`)
+  if (request.method === 'HEAD') return name
+  const problem = Problem.safeParse(JSON.parse(new TextDecoder().decode(bytes)))
+  promise(problem.success, `${name} with a problem that is not documented`)
+  promise(problem.data.status === answer.status, 'a problem of another status')
+  assertCode(problem.data.code, outage)
+  promise(outage || answer.status < 500 || path === '/ready', `${name} ${problem.data.code} for bytes of a caller`)
+  return `${name} ${problem.data.code}`
+}
+
+function assertCode(code: string, outage: boolean): void {
+  promise(code !== 'internal', 'an exception became an answer')
+  promise(outage || !OUTAGES.has(code), `${code} for bytes of a caller`)
+}

@@ -1,0 +1,154 @@
+import { ed25519 } from '@noble/curves/ed25519.js'
+import { pino } from 'pino'
+import { createCoordinatorApp } from '../../../src/host/api/coordinator-app.ts'
+import { createMetrics } from '../../../src/host/metrics.ts'
+import { fromHex } from '../../../src/protocol/engine/bytes.ts'
+import { authorizationMessage, type Credential } from '../../../src/protocol/request/authorize.ts'
+import { encodeDocument, SCHEMES, type Scheme } from '../../../src/protocol/request/document.ts'
+import { wholeKeySet } from '../../host/api/whole-key-set.ts'
+import { bytes32 } from '../../protocol/signing/dealt-key.ts'
+import { bit, pack, partOf, unpack } from '../container.ts'
+import { headOf, JSON_TYPE, judged, requestOf } from '../http-exchange.ts'
+import { NAMELESS_SET, type Names, named, namedBytes, namelessKey } from '../key-names.ts'
+import { keygenDocument, NOW, signDocument } from '../signer-trio.ts'
+import type { FuzzTarget } from '../target.ts'
+
+const SEED = bytes32('coordinator-http/credential')
+const CREDENTIAL: Credential = {
+  id: 'cred_alice',
+  tenant: 'acme',
+  alg: 'ed25519',
+  publicKey: ed25519.getPublicKey(SEED),
+  digest: true,
+}
+
+const base64url = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64url')
+
+/** The coordinator form of a document. */
+const formOf = (document: Uint8Array) => ({
+  request: base64url(document),
+  authorizations: [
+    { credential_id: CREDENTIAL.id, alg: 'ed25519', signature: base64url(ed25519.sign(authorizationMessage(document), SEED)) },
+  ],
+})
+
+/** Signs the documents of a body anew, with the names of this set in them: without that, all mutants would end at the signature. */
+function signedAnew(body: Uint8Array, names: Names): Uint8Array {
+  const sign = (value: unknown): unknown => {
+    if (typeof value !== 'object' || value === null || !('request' in value) || typeof value.request !== 'string') return value
+    const form = formOf(namedBytes(Buffer.from(value.request, 'base64url'), names))
+    const { authorizations } = value as { readonly authorizations?: unknown }
+    return {
+      ...value,
+      request: form.request,
+      authorizations: Array.isArray(authorizations) && authorizations.length === 1 ? form.authorizations : authorizations,
+    }
+  }
+  try {
+    const json = JSON.parse(Buffer.from(body).toString()) as { readonly items?: unknown } | null
+    const items = json?.items
+    return Buffer.from(JSON.stringify(Array.isArray(items) ? { ...json, items: items.map(sign) } : sign(json)))
+  } catch {
+    return body
+  }
+}
+
+/** The coordinator's API before a set that holds whole keys. Parts: head, body. Mode: bit 0, documents are signed; bit 1, an unknown client. */
+export async function open(): Promise<FuzzTarget> {
+  const set = wholeKeySet([CREDENTIAL], () => NOW)
+  const client = { name: 'wallet-server', credentials: [CREDENTIAL.id] }
+  let known = true
+  let unexpected: unknown
+  const app = createCoordinatorApp({
+    service: set.service,
+    clientOf: () => (known ? client : null),
+    metrics: createMetrics({ role: 'coordinator', name: 'fuzz' }),
+    log: pino({ level: 'silent' }),
+    info: { role: 'coordinator', version: '0.1.0', platform: 'test' },
+    onUnexpected: (error) => {
+      unexpected = error
+    },
+  })
+  const keys = new Map<Scheme, string>()
+  for (const scheme of SCHEMES) {
+    const document = encodeDocument(keygenDocument(scheme, { audience: set.audience, requestId: `req_made-${scheme}` }))
+    const { authorizations } = formOf(document)
+    const framed = authorizations.map((a) => ({
+      credentialId: a.credential_id,
+      alg: a.alg,
+      signature: Buffer.from(a.signature, 'base64url'),
+    }))
+    keys.set(scheme, (await set.service.createKey({ document, authorizations: framed } as never, client)).id)
+  }
+  const names = { audience: set.audience, keys }
+  const documents = SCHEMES.flatMap((scheme) => {
+    const keyId = fromHex(namelessKey(scheme).slice(4))
+    return [keygenDocument(scheme, { audience: NAMELESS_SET }), signDocument(scheme, keyId, { audience: NAMELESS_SET })]
+  })
+  return {
+    maxLength: 1 << 15,
+    dictionary: [
+      'GET',
+      'POST',
+      'HEAD',
+      '/api/v1/',
+      'wait_ms=0',
+      'cursor=',
+      'limit=200',
+      'content-length: 5',
+      'content-encoding: gzip',
+      ...keys.values(),
+      NAMELESS_SET,
+    ],
+    seeds: () => {
+      const seeds = new Map<string, Uint8Array>()
+      for (const document of documents) {
+        const body = Buffer.from(JSON.stringify(formOf(encodeDocument(document))))
+        const path = document.type === 'sign.v1' ? '/api/v1/sign?wait_ms=10' : '/api/v1/keys'
+        seeds.set(`${document.type}-${document.scheme}`, pack(1, headOf('POST', path, JSON_TYPE), body))
+      }
+      const items = documents.filter(({ type }) => type === 'sign.v1').map((document) => formOf(encodeDocument(document)))
+      const get = (name: string, path: string, mode = 0) => seeds.set(name, pack(mode, headOf('GET', path), new Uint8Array(0)))
+      seeds.set(
+        'batch',
+        pack(1, headOf('POST', '/api/v1/sign/batch', JSON_TYPE), Buffer.from(JSON.stringify({ items: [...items, 7] }))),
+      )
+      seeds.set('unsigned', pack(0, headOf('POST', '/api/v1/sign', JSON_TYPE), Buffer.from(JSON.stringify(items[0]))))
+      seeds.set('long', pack(0, headOf('POST', '/api/v1/sign', { ...JSON_TYPE, 'content-length': '999999' }), Buffer.from('{}')))
+      seeds.set('text', pack(0, headOf('POST', '/api/v1/sign', { 'content-type': 'text/plain' }), Buffer.from('{}')))
+      get('keys', '/api/v1/keys?limit=2&scheme=eddsa-ed25519')
+      get('next-page', '/api/v1/keys?limit=1&cursor=1')
+      get('key', `/api/v1/keys/${namelessKey('eddsa-ed25519')}`)
+      get('no-key', `/api/v1/keys/key_${'f'.repeat(64)}`)
+      get('signature', `/api/v1/signatures/sig_${'0'.repeat(32)}?wait_ms=0`)
+      get('set', '/api/v1/set')
+      get('unknown-client', '/api/v1/set', 2)
+      for (const path of ['health', 'ready', 'metrics', 'openapi.json', 'docs']) get(path, `/${path}`)
+      return seeds
+    },
+    reaches: [
+      'POST /api/v1/keys 201',
+      'POST /api/v1/sign 200',
+      'POST /api/v1/sign/batch 200 malformed_request signed',
+      'GET /api/v1/keys 200',
+      'GET /api/v1/keys 404 key_not_found',
+      'GET /api/v1/set 200',
+      'GET /api/v1/set 401 authentication_failed',
+      'POST /api/v1/sign 413 payload_too_large',
+    ],
+    run: async (input) => {
+      const container = unpack(input)
+      known = !bit(container, 1)
+      unexpected = undefined
+      const head = named(Buffer.from(partOf(container, 0)).toString('latin1'), names)
+      const said = partOf(container, container.parts.length === 1 ? 0 : 1)
+      const body = bit(container, 0) ? signedAnew(said, names) : namedBytes(said, names)
+      const request = requestOf({ head, body })
+      if (request === null) return 'no request'
+      const answer = await app.fetch(request)
+      if (unexpected !== undefined) throw unexpected
+      set.received.length = 0
+      return await judged(request, answer)
+    },
+  }
+}

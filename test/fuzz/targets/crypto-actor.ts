@@ -1,0 +1,121 @@
+import { ANSWER, COMMAND, COMMANDS, type CommandMessage } from '../../../src/actors/crypto-commands.ts'
+import { decodeEnvelope } from '../../../src/protocol/channel/envelope.ts'
+import { equalBytes } from '../../../src/protocol/engine/bytes.ts'
+import { ASSEMBLER } from '../../../src/protocol/engine/party.ts'
+import { ABORT, OPEN_SIGNING, REPLY_TYPES } from '../../../src/protocol/frames/signer-frames.ts'
+import { KEY_SECRET, PUBLIC_PACKAGE } from '../../../src/protocol/keygen/key-record.ts'
+import { identityOf } from '../../simulator/world.ts'
+import { bit, pack, unpack } from '../container.ts'
+import { holds, mended } from '../coordinator-moves.ts'
+import { honestSessions, sharedKeys } from '../honest-steps.ts'
+import { CREDENTIAL, NOW, startActor, TRIO, unsealedBy } from '../signer-trio.ts'
+import { packStep, unpackStep } from '../steps.ts'
+import { type FuzzTarget, promise } from '../target.ts'
+import { ATTACKER } from '../victims.ts'
+
+const SELF = 1
+const MAX_STEPS = 8
+
+/** What the ledger of the main thread holds for the ids that a frame claims. */
+function knownFor(frame: Uint8Array, ledger: ReadonlyMap<string, Uint8Array>): (Uint8Array | null)[] {
+  try {
+    return OPEN_SIGNING.decode(frame).items.map((i) => ledger.get(`${i.request.credentialId} ${i.requestId}`) ?? null)
+  } catch {
+    return []
+  }
+}
+
+/** How a signer's crypto worker takes whatever a malicious coordinator frames. Each part is a step; every input starts a new worker. */
+export async function open(): Promise<FuzzTarget> {
+  const rows = (await sharedKeys()).rows.get(SELF) ?? []
+  const { signSeed, exchangeSecret } = identityOf(TRIO, SELF)
+  const shares = rows.map((row) => {
+    const { epoch } = PUBLIC_PACKAGE.decode(row.publicPackage)
+    return KEY_SECRET.decode(unsealedBy(SELF, row.sealedShare, row.keyId, epoch)).share
+  })
+  const secrets = [signSeed, exchangeSecret, ...shares]
+  return {
+    maxLength: 1 << 16,
+    dictionary: [CREDENTIAL.id, 'ed25519', ...rows.map((row) => row.keyId)],
+    seeds: async () => {
+      const seeds = new Map<string, Uint8Array>()
+      for (const [name, exchanges] of await honestSessions()) {
+        const steps = exchanges.filter(({ to }) => to === SELF).map(({ route, frame }) => packStep({ route, later: 0, frame }))
+        seeds.set(name, pack(0, ...steps))
+        seeds.set(`${name}-mended`, pack(7, ...steps))
+        seeds.set(`${name}-in-league`, pack(15, ...steps))
+        seeds.set(
+          `${name}-late`,
+          pack(0, ...steps.slice(0, -1), packStep({ ...unpackStep(steps.at(-1) as Uint8Array), later: 200 })),
+        )
+        seeds.set(`${name}-twice`, pack(0, ...steps.slice(0, 2), ...steps))
+        seeds.set(`${name}-again`, pack(0, ...steps, ...steps.slice(-1)))
+        const abort = packStep({ route: 'abort', later: 0, frame: ABORT.encode({ sessionId: new Uint8Array(32) }) })
+        seeds.set(`${name}-aborted`, pack(4, ...steps.slice(0, -1), abort, ...steps.slice(-1)))
+        // What opens the last session, and the same once more.
+        const opening = steps.slice(
+          0,
+          1 + exchanges.filter(({ to }) => to === SELF).findLastIndex(({ route }) => route !== 'round'),
+        )
+        seeds.set(`${name}-opened`, pack(0, ...opening))
+        seeds.set(`${name}-reopened`, pack(0, ...opening, ...opening.slice(-1)))
+      }
+      return seeds
+    },
+    reaches: [
+      'openSigning sent',
+      'openKeygen sent',
+      'openPrss sent',
+      'round done',
+      'openSigning refused SESSION_REUSED',
+      'round failed STOPPED',
+    ],
+    run: (input) => {
+      const container = unpack(input)
+      const actor = startActor(SELF)
+      const ledger = new Map<string, Uint8Array>()
+      let now = NOW
+      let last: Uint8Array | undefined
+      let outcome = 'nothing'
+      for (const part of container.parts.slice(0, MAX_STEPS)) {
+        const { route, later, frame } = mended(unpackStep(part), container, rows, last)
+        if (route === 'certificate' || route === 'keys') continue
+        now += later * 1000
+        const command: CommandMessage = {
+          kind: COMMANDS[route],
+          now,
+          frame,
+          known: knownFor(frame, ledger),
+          keys: rows,
+          tickets: 0,
+        }
+        const bytes = actor.call(COMMAND.encode(command))
+        for (const secret of secrets) promise(!holds(bytes, secret), 'an answer holds a secret')
+        const { reply, claims, refusals } = ANSWER.decode(bytes)
+        // A coordinator has no signer's keys but those it was given: nobody else can be convicted by anything it says.
+        const fair = reply.culprits.every((id) => id === ATTACKER && bit(container, 3))
+        promise(fair, `${reply.code} names ${reply.culprits.join()} on a coordinator's word`)
+        const envelopes = reply.envelopes.map((e) => decodeEnvelope(e))
+        promise(
+          envelopes.every((e) => e?.sender === SELF),
+          'an envelope of somebody else, or none',
+        )
+        if (route !== 'round' && reply.type === REPLY_TYPES.sent) last = envelopes[0]?.sessionId
+        const share = route === 'round' && envelopes.some((e) => e?.receiver === ASSEMBLER && e.body.length > 96)
+        promise(!share || claims.length > 0, 'shares leave before their request ids are used up')
+        for (const claim of claims) {
+          const name = `${claim.credentialId} ${claim.requestId}`
+          const before = ledger.get(name)
+          promise(before === undefined || equalBytes(before, claim.requestHash), `two documents were answered for under ${name}`)
+          ledger.set(name, claim.requestHash)
+        }
+        const { open, reserved } = actor.load
+        promise(open <= MAX_STEPS && (open > 0 || reserved === 0), 'something is kept for sessions that are over')
+        const type = Object.keys(REPLY_TYPES)[reply.type] ?? ''
+        outcome = [route, type, reply.code, ...new Set(refusals)].filter(Boolean).join(' ')
+      }
+      actor.close()
+      return outcome
+    },
+  }
+}

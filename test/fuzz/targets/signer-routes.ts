@@ -1,0 +1,151 @@
+import { rmSync } from 'node:fs'
+import { pino } from 'pino'
+import { ANSWER, COMMAND, COMMANDS } from '../../../src/actors/crypto-commands.ts'
+import { createMetrics } from '../../../src/host/metrics.ts'
+import { signerMetrics } from '../../../src/host/signer/signer-metrics.ts'
+import { signerHandlers } from '../../../src/host/signer/signer-service.ts'
+import { openSignerStore, type SignerStore } from '../../../src/host/store/signer-store.ts'
+import { equalBytes, toHex } from '../../../src/protocol/engine/bytes.ts'
+import * as frames from '../../../src/protocol/frames/signer-frames.ts'
+import { CERTIFICATE, type Certificate } from '../../../src/protocol/keygen/certificate.ts'
+import { encodeDocument } from '../../../src/protocol/request/document.ts'
+import { pack, unpack } from '../container.ts'
+import { mended } from '../coordinator-moves.ts'
+import { honestSessions, sharedKeys } from '../honest-steps.ts'
+import { scratchFolder } from '../scratch-folder.ts'
+import { AUDIENCE, CREDENTIAL, keygenDocument, NOW, requested, startActor, storedKey, TRIO } from '../signer-trio.ts'
+import { packStep, type Step, unpackStep } from '../steps.ts'
+import { type FuzzTarget, promise } from '../target.ts'
+
+const SELF = 1
+const MAX_STEPS = 6
+const { ROUTES, REPLY, REPLY_TYPES } = frames
+
+/** Routes whose answer is a reply; the others have answers of their own. */
+const ANSWERS = { status: frames.STATUS, certificate: frames.CERTIFICATE_REPLY, keys: frames.KEYS_REPLY } as const
+const ownAnswer = (route: frames.Route): route is keyof typeof ANSWERS => Object.hasOwn(ANSWERS, route)
+
+/**
+ * A signer's main thread and its store before a malicious coordinator: what is stored has to be what was said. Each part is a step; every
+ * input starts with a store of two active keys and one that waits for its certificate.
+ */
+export async function open(): Promise<FuzzTarget> {
+  const { certificates, rows } = await sharedKeys()
+  const own = rows.get(SELF) ?? []
+  const folder = scratchFolder()
+  const path = folder.at('signer.db')
+  const all = [...certificates.values()]
+  const pending = all[2] as Certificate
+  const metrics = signerMetrics(createMetrics({ role: 'signer', name: 'fuzz' }))
+  const fill = (store: SignerStore): void =>
+    store.database.transaction(() => {
+      for (const certificate of all) {
+        const row = own.find((r) => equalBytes(r.keyId, certificate.key.keyId))
+        if (row === undefined) throw new Error('a key is missing')
+        store.insertPending(storedKey(SELF, row, certificate))
+        if (certificate !== pending) store.activate(row.keyId, CERTIFICATE.encode(certificate))
+      }
+    })
+  return {
+    maxLength: 1 << 16,
+    dictionary: [CREDENTIAL.id, 'ed25519', ...own.map((row) => row.keyId)],
+    seeds: async () => {
+      const seeds = new Map<string, Uint8Array>()
+      const step = (route: frames.Route, frame: Uint8Array): Uint8Array => packStep({ route, later: 0, frame })
+      for (const [name, exchanges] of await honestSessions()) {
+        const steps = exchanges.filter(({ to }) => to === SELF).map(({ route, frame }) => step(route, frame))
+        seeds.set(name, pack(0, ...steps))
+        seeds.set(`${name}-opened`, pack(0, ...steps.slice(0, 1)))
+        seeds.set(`${name}-mended`, pack(7, ...steps, ...steps.slice(-1)))
+      }
+      for (const { route, frame } of (await honestSessions()).get('keygen') ?? []) {
+        if (route !== 'openKeygen') continue
+        const requestId = 'req_another-key'
+        const request = requested(encodeDocument(keygenDocument('eddsa-ed25519', { requestId })))
+        const another = frames.OPEN_KEYGEN.encode({ ...frames.OPEN_KEYGEN.decode(frame), requestId, request })
+        seeds.set('another-key', pack(0, step(route, another)))
+      }
+      const none = new Uint8Array(0)
+      const certify = (certificate: Uint8Array) =>
+        step('certificate', frames.CERTIFICATE_REQUEST.encode({ keyId: pending.key.keyId, certificate }))
+      seeds.set('status', pack(0, step('status', frames.STATUS_REQUEST.encode({ tickets: 4 }))))
+      seeds.set('keys', pack(0, step('keys', frames.KEYS_REQUEST.encode({ after: none, limit: 256 }))))
+      seeds.set('certificate-asked', pack(0, certify(none)))
+      seeds.set('certificate-brought', pack(0, certify(CERTIFICATE.encode(pending)), certify(none)))
+      seeds.set('certificate-of-another', pack(0, certify(CERTIFICATE.encode(all[0] as Certificate))))
+      return seeds
+    },
+    reaches: ['round done', 'openKeygen sent', 'status answered', 'keys answered', 'certificate answered', 'certificate active'],
+    close: () => folder.remove(),
+    run: async (input) => {
+      const container = unpack(input)
+      for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(path + suffix, { force: true })
+      const store = openSignerStore(path)
+      const actor = startActor(SELF)
+      let now = NOW
+      try {
+        fill(store)
+        const addresses = TRIO.roster.members.map(({ id, tlsFingerprint }) => ({
+          index: id,
+          name: `signer-${id}`,
+          url: `https://signer-${id}`,
+          tlsFingerprint: toHex(tlsFingerprint),
+        }))
+        const handlers = signerHandlers({
+          config: {
+            index: SELF,
+            roster: { roster: TRIO.roster, audience: AUDIENCE, signers: addresses },
+            credentials: [CREDENTIAL],
+            curve: 'native',
+          },
+          store,
+          crypto: {
+            ask: async (kind, fields = {}) => {
+              const frame = new Uint8Array(0)
+              const command = { kind: COMMANDS[kind], now, frame, known: [], keys: [], tickets: 0, ...fields }
+              return ANSWER.decode(actor.call(COMMAND.encode(command)))
+            },
+          },
+          curves: TRIO.curves,
+          version: '0',
+          now: () => now,
+          ready: () => true,
+          log: pino({ level: 'silent' }),
+          metrics,
+        })
+        let last: Uint8Array | undefined
+        let outcome = 'nothing'
+        for (const part of container.parts.slice(0, MAX_STEPS)) {
+          const step: Step = mended(unpackStep(part), container, own, last)
+          now += step.later * 1000
+          const answer = await handlers[ROUTES[step.route]]?.(step.frame).catch((error: unknown) => {
+            // Frames of these routes are read on the main thread; the transport turns the codec's error into an empty 500.
+            if (error instanceof RangeError && ownAnswer(step.route)) return null
+            throw error
+          })
+          if (answer === undefined) throw new Error(`no route ${step.route}`)
+          if (answer === null) outcome = `${step.route} unreadable`
+          else if (ownAnswer(step.route)) {
+            ANSWERS[step.route].decode(answer)
+            outcome = `${step.route} answered`
+          } else {
+            const reply = REPLY.decode(answer)
+            const first = reply.envelopes[0]
+            if (step.route !== 'round' && reply.type === REPLY_TYPES.sent) last = first?.slice(8, 40)
+            outcome = [step.route, Object.keys(REPLY_TYPES)[reply.type], reply.code].filter(Boolean).join(' ')
+          }
+        }
+        const stored = store.getKey(pending.key.keyId)
+        const active = stored?.state === 'active'
+        promise(
+          !active || equalBytes(stored.certificate, CERTIFICATE.encode(pending)),
+          'a key is active by bytes that are not its certificate',
+        )
+        return active ? 'certificate active' : outcome
+      } finally {
+        actor.close()
+        store.database.close()
+      }
+    },
+  }
+}
