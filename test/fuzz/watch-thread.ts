@@ -41,7 +41,10 @@ export class WatchedThread {
             else reject(new Error(answer?.error))
           },
           (error: unknown) => {
-            if (!signal.aborted) resolve(this.#lost(`the thread died: ${error instanceof Error ? error.message : String(error)}`))
+            if (signal.aborted) return
+            // Nothing ran yet: the fuzzer cannot run here at all.
+            if (Atomics.load(new Int32Array(this.#shared, 0, 1), 0) === 0) reject(error)
+            else resolve(this.#lost(`the thread died: ${error instanceof Error ? error.message : String(error)}`))
           },
         )
         worker.postMessage({ ...task, target: String(task.target) } satisfies ThreadTask)
