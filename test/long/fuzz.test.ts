@@ -1,6 +1,6 @@
 import process from 'node:process'
 import { afterAll, describe, expect, it } from 'vitest'
-import { readCorpus } from '../fuzz/corpus.ts'
+import { inputsOf } from '../fuzz/corpus.ts'
 import { commandFor } from '../fuzz/replay-command.ts'
 import { TARGET_NAMES } from '../fuzz/targets.ts'
 import { WatchedThread } from '../fuzz/watch-thread.ts'
@@ -15,7 +15,7 @@ afterAll(() => thread.close())
 
 describe(`fuzzing, ${MINUTES} minutes a target, seed ${SEED}`, () => {
   it.each(TARGET_NAMES)('%s', { timeout: MINUTES * 60_000 + MARGIN_MS }, async (target) => {
-    const inputs = [...readCorpus(target).values()]
+    const { inputs } = inputsOf(target)
     const executions = Number.POSITIVE_INFINITY
     const report = await thread.run({ target, inputs, seed: SEED, ms: MINUTES * 60_000, executions })
     const { finding, blocks, functions, corpus } = report
