@@ -70,7 +70,14 @@ export async function frameSeeds(): Promise<ReadonlyMap<string, Uint8Array>> {
     }),
     KEYS_REQUEST: frames.KEYS_REQUEST.encode({ after: none, limit: 256 }),
     KEYS_REPLY: frames.KEYS_REPLY.encode({ keyIds: [rng(32), rng(32)] }),
-    COMMAND: COMMAND.encode({ kind: COMMANDS.status, now: NOW, frame: none, known: [null, rng(32)], keys: [{ ...row, sealedShare: rng(92) }], tickets: 1 }),
+    COMMAND: COMMAND.encode({
+      kind: COMMANDS.status,
+      now: NOW,
+      frame: none,
+      known: [null, rng(32)],
+      keys: [{ ...row, sealedShare: rng(92) }],
+      tickets: 1,
+    }),
     CRYPTO_ANSWER: CRYPTO_ANSWER.encode({ ...emptyAnswer(), generations, tickets: [rng(16)], refusals: ['policy_denied'] }),
     ASSEMBLE: ASSEMBLE.encode({
       engine: 'frost',
