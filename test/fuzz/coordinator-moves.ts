@@ -1,5 +1,5 @@
 import { decodeEnvelope } from '../../src/protocol/channel/envelope.ts'
-import { ABORT, OPEN_KEYGEN, OPEN_SIGNING, ROUND } from '../../src/protocol/frames/signer-frames.ts'
+import { ABORT, OPEN_KEYGEN, OPEN_SIGNING, ROUND, UPDATE_KEY } from '../../src/protocol/frames/signer-frames.ts'
 import { parseDocument } from '../../src/protocol/request/document.ts'
 import { resign } from '../simulator/relay.ts'
 import { bit, type Container } from './container.ts'
@@ -31,6 +31,12 @@ export function mended({ route, later, frame }: Step, c: Container, rows: readon
         OPEN_KEYGEN.encode({ ...open, request, requestId: bit(c, 1) ? parseDocument(document).requestId : open.requestId }),
       )
     }
+    if (route === 'updateKey') {
+      const update = UPDATE_KEY.decode(frame)
+      const { document } = update.request
+      const request = bit(c, 0) ? requested(document) : update.request
+      return step(UPDATE_KEY.encode({ ...update, request, ...(bit(c, 1) ? claimsOf(document, update.keyId) : {}) }))
+    }
     if (route === 'round') {
       const round = ROUND.decode(frame)
       const sessionId = bit(c, 2) && last !== undefined ? last : round.sessionId
@@ -53,6 +59,11 @@ function fitting(document: Uint8Array, rows: readonly KeyRow[]) {
   const key = parsed.type === 'sign.v1' ? rowOf(rows, parsed.keyId) : undefined
   if (parsed.type !== 'sign.v1' || key === undefined) return { requestId: parsed.requestId }
   return { requestId: parsed.requestId, instance: instanceFor(key.epochId, key.publicKey, parsed, document) }
+}
+
+function claimsOf(document: Uint8Array, otherwise: Uint8Array) {
+  const parsed = parseDocument(document)
+  return { requestId: parsed.requestId, keyId: parsed.type === 'key-update.v1' ? parsed.keyId : otherwise }
 }
 
 /** Whether `needle` stands anywhere in `haystack`. */

@@ -10,7 +10,7 @@ import { seededRng } from '../simulator/seeded-rng.ts'
 import { broadcastIn, directTo, honestExchanges } from './bodies.ts'
 import { dkgPlan } from './dkg-world.ts'
 import { honestSessions, sharedKeys } from './honest-steps.ts'
-import { NOW } from './signer-trio.ts'
+import { NOW, updateFrame } from './signer-trio.ts'
 
 /** At least one frame of every codec: what the set really said where it says it here, else made of values. */
 export async function frameSeeds(): Promise<ReadonlyMap<string, Uint8Array>> {
@@ -66,8 +66,11 @@ export async function frameSeeds(): Promise<ReadonlyMap<string, Uint8Array>> {
       requestId: 'req_1',
       requestHash: rng(32),
       label: 'Treasury',
+      usage: 'frozen',
+      revision: 7,
       createdAt: NOW,
     }),
+    UPDATE_KEY: updateFrame('ecdsa-secp256k1', keyId),
     KEYS_REQUEST: frames.KEYS_REQUEST.encode({ after: none, limit: 256 }),
     KEYS_REPLY: frames.KEYS_REPLY.encode({ keyIds: [rng(32), rng(32)] }),
     COMMAND: COMMAND.encode({

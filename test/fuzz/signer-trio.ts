@@ -10,7 +10,7 @@ import type { SignerKey } from '../../src/host/store/signer-store.ts'
 import { sessionId as sessionIdOf } from '../../src/protocol/channel/setup.ts'
 import { equalBytes, toHex } from '../../src/protocol/engine/bytes.ts'
 import type { PartyId } from '../../src/protocol/engine/party.ts'
-import { OPEN_KEYGEN, OPEN_PRSS, REPLY, type Route } from '../../src/protocol/frames/signer-frames.ts'
+import { OPEN_KEYGEN, OPEN_PRSS, REPLY, type Route, UPDATE_KEY } from '../../src/protocol/frames/signer-frames.ts'
 import { CERTIFICATE, type Certificate } from '../../src/protocol/keygen/certificate.ts'
 import { PUBLIC_PACKAGE } from '../../src/protocol/keygen/key-record.ts'
 import { authorizationMessage, type Credential, ownedRequestHash, requestHash } from '../../src/protocol/request/authorize.ts'
@@ -19,6 +19,7 @@ import {
   type Document,
   encodeDocument,
   type KeygenDocument,
+  type KeyUpdateDocument,
   type Scheme,
   type SignDocument,
 } from '../../src/protocol/request/document.ts'
@@ -84,6 +85,28 @@ export const signDocument = (scheme: Scheme, keyId: Uint8Array, changes: Partial
   ...changes,
 })
 
+export const updateDocument = (
+  scheme: Scheme,
+  keyId: Uint8Array,
+  changes: Partial<KeyUpdateDocument> = {},
+): KeyUpdateDocument => ({
+  type: 'key-update.v1',
+  requestId: `req_update-${scheme}`,
+  scheme,
+  keyId,
+  revision: 1,
+  state: 'frozen',
+  label: null,
+  ...times,
+  ...changes,
+})
+
+/** A signed key update as the coordinator frames it. */
+export function updateFrame(scheme: Scheme, keyId: Uint8Array, changes: Partial<KeyUpdateDocument> = {}): Uint8Array {
+  const document = updateDocument(scheme, keyId, changes)
+  return UPDATE_KEY.encode({ keyId, requestId: document.requestId, request: requested(encodeDocument(document)) })
+}
+
 const dataKeyOf = (id: PartyId): Uint8Array => seededRng(`trio/data-key/${id}`)(32)
 
 const placeOf = (id: PartyId, keyId: Uint8Array, epoch: number) => ({ table: 'keys', keyId, party: id, epoch })
@@ -114,6 +137,7 @@ const KINDS: Readonly<Partial<Record<Route, keyof typeof COMMANDS>>> = {
   openPrss: 'openPrss',
   round: 'round',
   abort: 'abort',
+  updateKey: 'updateKey',
 }
 
 /**
@@ -145,7 +169,7 @@ export class SignerTrio {
     const { pending } = answer
     if (pending !== null) {
       const { keyId, credentialId, tenant, publicPackage, sealedShare } = pending
-      this.hold(to, { keyId, credentialId, tenant, publicPackage, sealedShare })
+      this.hold(to, { keyId, credentialId, tenant, publicPackage, sealedShare, usage: 'active' })
     }
     return answer
   }
@@ -209,13 +233,19 @@ export class SignerTrio {
       links,
       items,
       supplies,
-      rosterHash: TRIO.roster.hash,
+      boots: this.#boots(links.map(({ id }) => id)),
+      roster: TRIO.roster,
+      curves: TRIO.curves,
       now: NOW,
       timeoutMs: 5000,
       rng: this.#rng,
       assemble: async (command) => assembler.call(command),
       onTickets: () => {},
     })
+  }
+
+  #boots(ids: readonly PartyId[]): readonly Uint8Array[] {
+    return ids.map((id) => (this.actors.get(id) as CryptoActor).bootNonce)
   }
 
   #setup<P extends 'dkg' | 'prss', S extends Scheme | 'none'>(protocol: P, suite: S, signers: readonly PartyId[]) {
@@ -227,6 +257,7 @@ export class SignerTrio {
       rosterHash: TRIO.roster.hash,
       threshold: 2,
       signers,
+      boots: this.#boots(signers),
       deadline: NOW + 20_000,
       coordinatorNonce: this.#rng(32),
     }
@@ -265,7 +296,7 @@ export function rowOf(rows: Iterable<KeyRow>, keyId: Uint8Array) {
 }
 
 /** A key of a signer as its store takes it. */
-export function storedKey(self: PartyId, row: KeyRow, { key, signatures }: Certificate): SignerKey {
+export function storedKey(self: PartyId, { usage: _, ...row }: KeyRow, { key, signatures }: Certificate): SignerKey {
   return {
     ...row,
     scheme: key.scheme,

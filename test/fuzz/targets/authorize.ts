@@ -5,7 +5,7 @@ import { encodeDocument, parseDocument } from '../../../src/protocol/request/doc
 import { RequestError } from '../../../src/protocol/request/request-error.ts'
 import { seededRng } from '../../simulator/seeded-rng.ts'
 import { bit, type Container, pack, partOf, unpack } from '../container.ts'
-import { AUDIENCE, CREDENTIAL, keygenDocument, NOW, requested, signDocument, TRIO } from '../signer-trio.ts'
+import { AUDIENCE, CREDENTIAL, keygenDocument, NOW, requested, signDocument, TRIO, updateDocument } from '../signer-trio.ts'
 import { type FuzzTarget, outcomeOf, promise } from '../target.ts'
 
 const P256_SECRET = seededRng('authorize/p256')(32)
@@ -59,6 +59,7 @@ export function open(): FuzzTarget {
         ['as-sent', pack(0, sign, id, alg, signature)],
         ['ed25519', pack(1, sign)],
         ['p256', pack(2, keygen)],
+        ['update', pack(2, encodeDocument(updateDocument('eddsa-ed25519', new Uint8Array(32))))],
         ['raw-digest', pack(2, digest)],
         ['twice', pack(5, sign)],
         ['early', pack(1 + 8, sign)],

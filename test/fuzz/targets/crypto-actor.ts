@@ -2,19 +2,22 @@ import { ANSWER, COMMAND, COMMANDS, type CommandMessage } from '../../../src/act
 import { decodeEnvelope } from '../../../src/protocol/channel/envelope.ts'
 import { equalBytes } from '../../../src/protocol/engine/bytes.ts'
 import { ASSEMBLER } from '../../../src/protocol/engine/party.ts'
-import { ABORT, OPEN_SIGNING, REPLY_TYPES } from '../../../src/protocol/frames/signer-frames.ts'
+import { ABORT, OPEN_SIGNING, REPLY_TYPES, UPDATE_KEY } from '../../../src/protocol/frames/signer-frames.ts'
 import { KEY_SECRET, PUBLIC_PACKAGE } from '../../../src/protocol/keygen/key-record.ts'
+import type { Usage } from '../../../src/protocol/request/document.ts'
 import { identityOf } from '../../simulator/world.ts'
 import { bit, pack, unpack } from '../container.ts'
 import { holds, mended } from '../coordinator-moves.ts'
 import { honestSessions, sharedKeys } from '../honest-steps.ts'
-import { CREDENTIAL, NOW, startActor, TRIO, unsealedBy } from '../signer-trio.ts'
+import { CREDENTIAL, type KeyRow, NOW, startActor, TRIO, unsealedBy, updateFrame } from '../signer-trio.ts'
 import { packStep, unpackStep } from '../steps.ts'
 import { type FuzzTarget, promise } from '../target.ts'
 import { ATTACKER } from '../victims.ts'
 
 const SELF = 1
 const MAX_STEPS = 8
+/** No answer without a share is as long: a digest and an empty list. */
+const EMPTY_ANSWER = 48
 
 /** What the ledger of the main thread holds for the ids that a frame claims. */
 function knownFor(frame: Uint8Array, ledger: ReadonlyMap<string, Uint8Array>): (Uint8Array | null)[] {
@@ -25,18 +28,29 @@ function knownFor(frame: Uint8Array, ledger: ReadonlyMap<string, Uint8Array>): (
   }
 }
 
+/** The key that an update names, as the main thread finds it. */
+function named(frame: Uint8Array, rows: readonly KeyRow[]): KeyRow[] {
+  try {
+    const { keyId } = UPDATE_KEY.decode(frame)
+    return rows.filter((row) => equalBytes(row.keyId, keyId))
+  } catch {
+    return []
+  }
+}
+
 /** How a signer's crypto worker takes whatever a malicious coordinator frames. Each part is a step; every input starts a new worker. */
 export async function open(): Promise<FuzzTarget> {
-  const rows = (await sharedKeys()).rows.get(SELF) ?? []
+  const { certificates, rows: allRows } = await sharedKeys()
+  const stored = allRows.get(SELF) ?? []
   const { signSeed, exchangeSecret } = identityOf(TRIO, SELF)
-  const shares = rows.map((row) => {
+  const shares = stored.map((row) => {
     const { epoch } = PUBLIC_PACKAGE.decode(row.publicPackage)
     return KEY_SECRET.decode(unsealedBy(SELF, row.sealedShare, row.keyId, epoch)).share
   })
   const secrets = [signSeed, exchangeSecret, ...shares]
   return {
     maxLength: 1 << 16,
-    dictionary: [CREDENTIAL.id, 'ed25519', ...rows.map((row) => row.keyId)],
+    dictionary: [CREDENTIAL.id, 'ed25519', ...stored.map((row) => row.keyId)],
     seeds: async () => {
       const seeds = new Map<string, Uint8Array>()
       for (const [name, exchanges] of await honestSessions()) {
@@ -60,6 +74,13 @@ export async function open(): Promise<FuzzTarget> {
         seeds.set(`${name}-opened`, pack(0, ...opening))
         seeds.set(`${name}-reopened`, pack(0, ...opening, ...opening.slice(-1)))
       }
+      for (const [scheme, { key }] of certificates) {
+        const update = (state: Usage): Uint8Array =>
+          packStep({ route: 'updateKey', later: 0, frame: updateFrame(scheme, key.keyId, { state }) })
+        const steps = unpack(seeds.get(`sign-${scheme}-opened`) as Uint8Array).parts
+        seeds.set(`frozen-${scheme}`, pack(0, update('frozen'), ...steps))
+        seeds.set(`archived-${scheme}`, pack(3, update('archived')))
+      }
       return seeds
     },
     reaches: [
@@ -67,6 +88,8 @@ export async function open(): Promise<FuzzTarget> {
       'openKeygen sent',
       'openPrss sent',
       'round done',
+      'updateKey done',
+      'openSigning sent key_frozen',
       'openSigning refused SESSION_REUSED',
       'round failed STOPPED',
     ],
@@ -74,6 +97,7 @@ export async function open(): Promise<FuzzTarget> {
       const container = unpack(input)
       const actor = startActor(SELF)
       const ledger = new Map<string, Uint8Array>()
+      let rows = stored
       let now = NOW
       let last: Uint8Array | undefined
       let outcome = 'nothing'
@@ -86,12 +110,15 @@ export async function open(): Promise<FuzzTarget> {
           now,
           frame,
           known: knownFor(frame, ledger),
-          keys: rows,
+          keys: route === 'updateKey' ? named(frame, rows) : rows,
           tickets: 0,
         }
         const bytes = actor.call(COMMAND.encode(command))
         for (const secret of secrets) promise(!holds(bytes, secret), 'an answer holds a secret')
-        const { reply, claims, refusals } = ANSWER.decode(bytes)
+        const { reply, claims, refusals, update } = ANSWER.decode(bytes)
+        if (update !== null)
+          rows = rows.map((row) => (equalBytes(row.keyId, update.keyId) ? { ...row, usage: update.usage } : row))
+        promise(route !== 'updateKey' || update !== null || reply.result.length === 0, 'a receipt for an update that was refused')
         // A coordinator has no signer's keys but those it was given: nobody else can be convicted by anything it says.
         const fair = reply.culprits.every((id) => id === ATTACKER && bit(container, 3))
         promise(fair, `${reply.code} names ${reply.culprits.join()} on a coordinator's word`)
@@ -101,7 +128,7 @@ export async function open(): Promise<FuzzTarget> {
           'an envelope of somebody else, or none',
         )
         if (route !== 'round' && reply.type === REPLY_TYPES.sent) last = envelopes[0]?.sessionId
-        const share = route === 'round' && envelopes.some((e) => e?.receiver === ASSEMBLER && e.body.length > 96)
+        const share = route === 'round' && envelopes.some((e) => e?.receiver === ASSEMBLER && e.body.length > EMPTY_ANSWER)
         promise(!share || claims.length > 0, 'shares leave before their request ids are used up')
         for (const claim of claims) {
           const name = `${claim.credentialId} ${claim.requestId}`

@@ -8,7 +8,7 @@ import {
 } from '../../../src/protocol/request/document.ts'
 import { RequestError } from '../../../src/protocol/request/request-error.ts'
 import { type Json, parseStrictJson } from '../../../src/protocol/request/strict-json.ts'
-import { AUDIENCE, keygenDocument, signDocument } from '../signer-trio.ts'
+import { AUDIENCE, keygenDocument, signDocument, updateDocument } from '../signer-trio.ts'
 import { type FuzzTarget, outcomeOf, promise } from '../target.ts'
 
 /** What `JSON.parse` would give; a member called `__proto__` is a member there too. */
@@ -29,6 +29,8 @@ export function open(): FuzzTarget {
       AUDIENCE,
       'sign.v1',
       'keygen.v1',
+      'key-update.v1',
+      'archived',
       'message',
       'digest',
       'sha256d',
@@ -40,10 +42,11 @@ export function open(): FuzzTarget {
       const all = SCHEMES.flatMap((scheme) => [
         keygenDocument(scheme, { label: 'Treasury' }),
         signDocument(scheme, new Uint8Array(32), { reference: 'Invoice 7', metadata: { order: '4711' } }),
+        updateDocument(scheme, new Uint8Array(32), { label: 'Savings', revision: 2 }),
       ])
       return new Map(all.map((document) => [`${document.type}-${document.scheme}`, encodeDocument(document)]))
     },
-    reaches: ['sign.v1', 'keygen.v1'],
+    reaches: ['sign.v1', 'keygen.v1', 'key-update.v1'],
     run: (input) => {
       const refusal = (error: unknown): string | undefined =>
         error instanceof RequestError ? `${error.code}: ${error.detail.slice(0, 40)}` : undefined

@@ -13,13 +13,13 @@ import { frameSeeds } from '../frame-seeds.ts'
 import { type FuzzTarget, promise } from '../target.ts'
 
 const { OPEN_SIGNING, OPEN_KEYGEN, OPEN_PRSS, ROUND, ABORT, REPLY, STATUS_REQUEST, STATUS } = frames
-const { CERTIFICATE_REQUEST, CERTIFICATE_REPLY, KEYS_REQUEST, KEYS_REPLY } = frames
+const { CERTIFICATE_REQUEST, CERTIFICATE_REPLY, KEYS_REQUEST, KEYS_REPLY, UPDATE_KEY } = frames
 
 /** Every codec of the wire, of the store and between threads. */
 // biome-ignore lint/suspicious/noExplicitAny: what the values are does not matter here, and a codec is invariant in it.
 export const CODECS: Readonly<Record<string, Codec<any>>> = {
   ...{ OPEN_SIGNING, OPEN_KEYGEN, OPEN_PRSS, ROUND, ABORT, REPLY, STATUS_REQUEST, STATUS },
-  ...{ CERTIFICATE_REQUEST, CERTIFICATE_REPLY, KEYS_REQUEST, KEYS_REPLY },
+  ...{ CERTIFICATE_REQUEST, CERTIFICATE_REPLY, KEYS_REQUEST, KEYS_REPLY, UPDATE_KEY },
   ...{
     COMMAND,
     CRYPTO_ANSWER,

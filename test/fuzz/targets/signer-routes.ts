@@ -5,21 +5,53 @@ import { createMetrics } from '../../../src/host/metrics.ts'
 import { signerMetrics } from '../../../src/host/signer/signer-metrics.ts'
 import { signerHandlers } from '../../../src/host/signer/signer-service.ts'
 import { openSignerStore, type SignerStore } from '../../../src/host/store/signer-store.ts'
+import { decodeEnvelope } from '../../../src/protocol/channel/envelope.ts'
+import { memberOf } from '../../../src/protocol/channel/roster.ts'
 import { equalBytes, toHex } from '../../../src/protocol/engine/bytes.ts'
+import { ASSEMBLER } from '../../../src/protocol/engine/party.ts'
 import * as frames from '../../../src/protocol/frames/signer-frames.ts'
 import { CERTIFICATE, type Certificate } from '../../../src/protocol/keygen/certificate.ts'
-import { encodeDocument } from '../../../src/protocol/request/document.ts'
+import { requestHash } from '../../../src/protocol/request/authorize.ts'
+import { encodeDocument, type KeyUpdateDocument, parseDocument } from '../../../src/protocol/request/document.ts'
+import { receiptMessage } from '../../../src/protocol/request/key-update.ts'
 import { pack, unpack } from '../container.ts'
 import { mended } from '../coordinator-moves.ts'
 import { honestSessions, sharedKeys } from '../honest-steps.ts'
 import { scratchFolder } from '../scratch-folder.ts'
-import { AUDIENCE, CREDENTIAL, keygenDocument, NOW, requested, startActor, storedKey, TRIO } from '../signer-trio.ts'
+import { AUDIENCE, CREDENTIAL, keygenDocument, NOW, requested, startActor, storedKey, TRIO, updateFrame } from '../signer-trio.ts'
 import { packStep, type Step, unpackStep } from '../steps.ts'
 import { type FuzzTarget, promise } from '../target.ts'
 
 const SELF = 1
 const MAX_STEPS = 6
+/** No answer without a share is as long: a digest and an empty list. */
+const EMPTY_ANSWER = 48
 const { ROUTES, REPLY, REPLY_TYPES } = frames
+
+/** One list, as there is one key or none that has to be usable: of a batch, items of frozen keys are refused one by one. */
+const keysIn = (frame: Uint8Array): readonly (readonly Uint8Array[])[] => [
+  frames.OPEN_SIGNING.decode(frame).items.map(({ instance }) => instance.slice(0, 32)),
+]
+
+/** The session that an envelope with shares belongs to. */
+function answeredSession(bytes: Uint8Array): string {
+  const envelope = decodeEnvelope(bytes)
+  return envelope?.receiver === ASSEMBLER && envelope.body.length > EMPTY_ANSWER ? toHex(envelope.sessionId) : ''
+}
+
+/** A receipt says that the update is on the disk. */
+function assertStored(store: SignerStore, frame: Uint8Array, receipt: Uint8Array): void {
+  const { document: bytes } = frames.UPDATE_KEY.decode(frame).request
+  const document = parseDocument(bytes)
+  promise(document.type === 'key-update.v1', 'a receipt for another document')
+  const key = store.getKey(document.keyId)
+  promise(
+    key?.revision === document.revision && key.usage === document.state && key.label === document.label,
+    'a receipt for what is not stored',
+  )
+  const signed = receiptMessage(requestHash(bytes))
+  promise(TRIO.curves.ed25519Verify(receipt, signed, memberOf(TRIO.roster, SELF).signKey), 'a receipt that proves nothing')
+}
 
 /** Routes whose answer is a reply; the others have answers of their own. */
 const ANSWERS = { status: frames.STATUS, certificate: frames.CERTIFICATE_REPLY, keys: frames.KEYS_REPLY } as const
@@ -68,6 +100,16 @@ export async function open(): Promise<FuzzTarget> {
       const none = new Uint8Array(0)
       const certify = (certificate: Uint8Array) =>
         step('certificate', frames.CERTIFICATE_REQUEST.encode({ keyId: pending.key.keyId, certificate }))
+      for (const { key } of all) {
+        const { scheme, keyId } = key
+        const update = (changes: Partial<KeyUpdateDocument>): Uint8Array => step('updateKey', updateFrame(scheme, keyId, changes))
+        const again = { requestId: 'req_again', revision: 2 }
+        const steps = unpack(seeds.get(`sign-${scheme}`) as Uint8Array).parts
+        seeds.set(`frozen-${scheme}`, pack(0, update({}), update({})))
+        seeds.set(`thawed-${scheme}`, pack(0, update({}), update({ ...again, state: 'active' }), update({})))
+        seeds.set(`archived-${scheme}`, pack(0, update({ state: 'archived' }), update({ ...again, state: 'active' })))
+        seeds.set(`frozen-in-session-${scheme}`, pack(0, ...steps.slice(0, -1), update({}), ...steps.slice(-1)))
+      }
       seeds.set('status', pack(0, step('status', frames.STATUS_REQUEST.encode({ tickets: 4 }))))
       seeds.set('keys', pack(0, step('keys', frames.KEYS_REQUEST.encode({ after: none, limit: 256 }))))
       seeds.set('certificate-asked', pack(0, certify(none)))
@@ -75,7 +117,19 @@ export async function open(): Promise<FuzzTarget> {
       seeds.set('certificate-of-another', pack(0, certify(CERTIFICATE.encode(all[0] as Certificate))))
       return seeds
     },
-    reaches: ['round done', 'openKeygen sent', 'status answered', 'keys answered', 'certificate answered', 'certificate active'],
+    reaches: [
+      'updateKey done',
+      'updateKey refused revision_conflict',
+      'updateKey refused key_frozen',
+      'updateKey refused key_not_found',
+      'round failed KEY_FROZEN',
+      'round done',
+      'openKeygen sent',
+      'status answered',
+      'keys answered',
+      'certificate answered',
+      'certificate active',
+    ],
     close: () => folder.remove(),
     run: async (input) => {
       const container = unpack(input)
@@ -114,6 +168,7 @@ export async function open(): Promise<FuzzTarget> {
           metrics,
         })
         let last: Uint8Array | undefined
+        const sessions = new Map<string, readonly (readonly Uint8Array[])[]>()
         let outcome = 'nothing'
         for (const part of container.parts.slice(0, MAX_STEPS)) {
           const step: Step = mended(unpackStep(part), container, own, last)
@@ -132,6 +187,16 @@ export async function open(): Promise<FuzzTarget> {
             const reply = REPLY.decode(answer)
             const first = reply.envelopes[0]
             if (step.route !== 'round' && reply.type === REPLY_TYPES.sent) last = first?.slice(8, 40)
+            if (step.route === 'updateKey' && reply.type === REPLY_TYPES.done) assertStored(store, step.frame, reply.result)
+            if (step.route === 'openSigning' && reply.type === REPLY_TYPES.sent) {
+              sessions.set(toHex(last as Uint8Array), keysIn(step.frame))
+            }
+            for (const keyIds of reply.envelopes.flatMap((e) => sessions.get(answeredSession(e)) ?? [])) {
+              promise(
+                keyIds.some((id) => store.getKey(id)?.usage === 'active'),
+                'a share of a key that is frozen',
+              )
+            }
             outcome = [step.route, Object.keys(REPLY_TYPES)[reply.type], reply.code].filter(Boolean).join(' ')
           }
         }
