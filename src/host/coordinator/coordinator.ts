@@ -153,7 +153,6 @@ export function createCoordinator(o: CoordinatorOptions) {
     delivery,
     names,
     threshold: config.defaultThreshold,
-    rebuild: !store.hasKeys(),
     now,
     log,
   })

@@ -17,8 +17,6 @@ export interface UpkeepOptions {
   readonly names: SignerNames
   /** Whose signer sets get a PRSS generation before anybody asks. */
   readonly threshold: number
-  /** The directory was new at the start: perhaps lost, so what the signers hold is brought back. */
-  readonly rebuild: boolean
   readonly now: () => number
   readonly log: Logger
 }
@@ -30,8 +28,9 @@ const REBUILD_AGAIN_MS = 5_000
 export function upkeep(o: UpkeepOptions): (state: SignerState) => void {
   const { links, monitor, scheduler, prss, delivery, names, threshold, log } = o
   const before = new Map<PartyId, string>()
-  // Each signer is asked once: one alone could leave out keys.
-  const rebuildAt = new Map<PartyId, number>(o.rebuild ? [...links.keys()].map((id) => [id, Number.NEGATIVE_INFINITY]) : [])
+  // At every start, whatever the directory holds: it may be an old copy, or one whose rebuilding a crash cut off, and neither knows
+  // what it lacks. Each signer is asked once: one alone could leave out keys.
+  const rebuildAt = new Map<PartyId, number>([...links.keys()].map((id) => [id, Number.NEGATIVE_INFINITY]))
 
   const rebuild = async (from: SignerLink): Promise<void> => {
     rebuildAt.delete(from.id)

@@ -66,8 +66,6 @@ export interface CoordinatorStore {
   /** Stores keys that a signer reported as ACTIVE; known ones stay as they are. @returns how many were unknown */
   restoreKeys(keys: readonly DirectoryKey[]): number
   getKey(keyId: Uint8Array): StoredDirectoryKey | undefined
-  /** false for a new or lost directory, which is then rebuilt from the signers. */
-  hasKeys(): boolean
   keyByRequest(owner: string, requestId: string): StoredDirectoryKey | undefined
   listKeys(query: KeyQuery): StoredDirectoryKey[]
 
@@ -140,7 +138,6 @@ export function openCoordinatorStore(path: string): CoordinatorStore {
     INSERT INTO keys VALUES (:keyId, :scheme, :label, :state, :threshold, :parties, :epoch, :publicKey, :certificate, :owner,
       :requestId, :requestHash, :createdAt)`)
   const keyById = database.statement<StoredDirectoryKey>(`${KEY} WHERE key_id = :keyId`)
-  const anyKey = database.statement<{ readonly one: number }>('SELECT 1 AS one FROM keys LIMIT 1')
   const keyByRequest = database.statement<StoredDirectoryKey>(`${KEY} WHERE owner = :owner AND request_id = :requestId`)
   const activate = database.statement(`UPDATE keys SET state = 'active' WHERE key_id = :keyId AND state = 'pending'`)
   const page = keyPager(database)
@@ -189,7 +186,6 @@ export function openCoordinatorStore(path: string): CoordinatorStore {
         for (const key of unknown) insertKey.run({ ...key, state: 'active' })
         return unknown.length
       }),
-    hasKeys: () => anyKey.get() !== undefined,
     getKey: (keyId) => keyById.get({ keyId }),
     keyByRequest: (owner, requestId) => keyByRequest.get({ owner, requestId }),
     listKeys: (query) => page(query).flatMap(({ keyId }) => keyById.get({ keyId }) ?? []),

@@ -257,6 +257,8 @@ export async function inProcessSet(options: SetOptions = {}) {
   const set = {
     /** service, monitor, scheduler, prss, delivery, signing, names and store: the coordinator's of the moment. */
     ...coordinator,
+    /** Where the stores are: signer-1.db and so on, coordinator.db. */
+    dir,
     curves,
     roster,
     audience,

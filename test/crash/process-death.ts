@@ -1,0 +1,74 @@
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { basename } from 'node:path'
+import { closeUnseen, type DurableWrite, watchDurableWrites } from './durable-writes.ts'
+
+/** What the code of a host that has died ends with. Nobody outside sees it: the host's answers are dropped. */
+export class ProcessDied extends Error {
+  constructor(file: string) {
+    super(`the process of ${file} has died`)
+    this.name = 'ProcessDied'
+  }
+}
+
+/** One durable write: the k-th of the host with this store file, counted from 1. */
+export interface CrashPoint {
+  readonly file: string
+  readonly k: number
+  readonly moment: DurableWrite['moment']
+}
+
+const FILES = ['', '-wal'] as const
+
+/** What is on the disk, bit for bit. */
+export const diskOf = (path: string): readonly (Uint8Array | undefined)[] =>
+  FILES.map((end) => (existsSync(path + end) ? readFileSync(path + end) : undefined))
+
+export function putDisk(path: string, disk: readonly (Uint8Array | undefined)[]): void {
+  for (const [i, end] of FILES.entries()) {
+    const bytes = disk[i]
+    if (bytes === undefined) rmSync(path + end, { force: true })
+    else writeFileSync(path + end, bytes, { mode: 0o600 })
+  }
+}
+
+/** The connection is gone and the disk is what it was at this instant: closing in order would still have folded the log into the file. */
+function die({ path, raw }: DurableWrite): never {
+  const disk = diskOf(path)
+  closeUnseen(raw)
+  putDisk(path, disk)
+  throw new ProcessDied(basename(path))
+}
+
+/** How many durable writes each store saw while `work` ran. */
+export async function countWrites(work: () => Promise<unknown>): Promise<ReadonlyMap<string, number>> {
+  const counts = new Map<string, number>()
+  const stop = watchDurableWrites(({ path, moment }) => {
+    if (moment === 'before') counts.set(basename(path), (counts.get(basename(path)) ?? 0) + 1)
+  })
+  try {
+    await work()
+    return counts
+  } finally {
+    stop()
+  }
+}
+
+/**
+ * From now on the host with that store dies at that write.
+ * @returns whether it has, a promise of it, and the end of it all
+ */
+export function armCrash({ file, k, moment }: CrashPoint, onDeath: () => void) {
+  const death = Promise.withResolvers<void>()
+  let seen = 0
+  let dead = false
+  const stop = watchDurableWrites((write) => {
+    if (dead || basename(write.path) !== file) return
+    if (write.moment === 'before') seen += 1
+    if (seen !== k || write.moment !== moment) return
+    dead = true
+    onDeath()
+    death.resolve()
+    die(write)
+  })
+  return { dead: () => dead, death: death.promise, stop }
+}
