@@ -25,7 +25,7 @@ const verifies = (scheme: Scheme, signature: Uint8Array, input: Uint8Array, publ
   return secp256k1.verify(signature, input, publicKey, { prehash: false, lowS: true })
 }
 
-describe.each(SCHEMES)('U-01 the assembler of %s', (scheme) => {
+describe.each(SCHEMES)('U-01, U-02 the assembler of %s', (scheme) => {
   const set = actorSet({ seed: `assembler ${scheme}` })
   const key = set.storeKey(scheme, 'key')
   const keys = [key, key, key]

@@ -154,7 +154,7 @@ describe('set-ups', () => {
     ['the PRSS protocol', { protocol: 'prss' as const }],
     ['ECDSA under FROST', { suite: 'ecdsa-secp256k1' as const }],
     ['no suite', { suite: 'none' as const }],
-  ])('of FROST with %s are refused', (_what, changes) => {
+  ])('S-05, S-14 of FROST with %s are refused', (_what, changes) => {
     const before = set.actorOf(1).load
     expect(open(eddsa, changes)).toBe('refused SETUP_REFUSED')
     expect(set.actorOf(1).load).toMatchObject({ open: before.open, reserved: before.reserved })
@@ -170,7 +170,7 @@ describe('set-ups', () => {
     ['a ticket too few', hmSetup, { tickets: hm.tickets.slice(0, 2) }, 'HM_TICKET'],
     ['somebody else’s ticket', hmSetup, { tickets: [...hm.tickets].reverse() }, 'HM_TICKET'],
     ['a ticket of nobody', hmSetup, { tickets: [rng(16), ...hm.tickets.slice(1)] }, 'HM_TICKET'],
-  ])('of hm with %s are refused', (_what, setup, supplies, code) => {
+  ])('S-05, S-13, S-14 of hm with %s are refused', (_what, setup, supplies, code) => {
     expect(open(ecdsa, setup, { hm: { ...hm, tickets: set.freshTickets(), ...supplies } })).toBe(`refused ${code}`)
   })
 

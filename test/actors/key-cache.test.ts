@@ -55,7 +55,7 @@ describe('the cache of unsealed shares', () => {
     expect(batch.map((n) => keys.get(row(n).keyId) !== undefined)).toEqual([true, true, true])
   })
 
-  it('does not take a share that is not this signer’s for this key', () => {
+  it('K-13, D-07 does not take a share that is not this signer’s for this key', () => {
     const { keys, unsealed } = cache(3)
     const foreign = set.storeKey('eddsa-ed25519', 'key 0').rows.get(1) as KeyRow
     expect(keys.load({ ...row(0), sealedShare: foreign.sealedShare })).toBe(false)

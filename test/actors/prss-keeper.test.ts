@@ -104,7 +104,7 @@ describe('the PRSS keeper', () => {
     expect(supplies()?.digest).toEqual(signers.digest())
   })
 
-  it('gives no supplies without a ticket of everybody', async () => {
+  it('S-13 gives no supplies without a ticket of everybody', async () => {
     await ensure()
     expect(supplies()?.tickets).toHaveLength(3)
     expect(supplies()).toBeNull()

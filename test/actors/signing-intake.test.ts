@@ -97,7 +97,7 @@ describe('each signer refuses by itself', () => {
     ],
     ['S-06 another instance than it derives', () => ({ ...good(), instance: good().instance }), 'instance_mismatch'],
     ['S-06 an empty instance', () => ({ ...good(), instance: new Uint8Array(0) }), 'instance_mismatch'],
-  ])('%s', (_what, item, refusal) => {
+  ])('S-06, S-07, S-08 %s', (_what, item, refusal) => {
     expect(refusalsOf([item()])).toEqual([refusal])
   })
 

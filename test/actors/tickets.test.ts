@@ -11,7 +11,7 @@ const ticket = (n: number): Uint8Array => {
 const tickets = (from: number, to: number): Uint8Array[] => Array.from({ length: to - from }, (_, i) => ticket(from + i))
 
 describe('the signer’s ticket book', () => {
-  it('spends a ticket once, and only one of its own', () => {
+  it('S-01, S-13 spends a ticket once, and only one of its own', () => {
     const book = new TicketBook(seededRng('book'))
     const [first, second] = book.issue(2) as [Uint8Array, Uint8Array]
     expect(book.spend(first)).toBe(true)
@@ -22,7 +22,7 @@ describe('the signer’s ticket book', () => {
     expect(book.size).toBe(0)
   })
 
-  it('knows nothing of what another start issued', () => {
+  it('S-02 knows nothing of what another start issued', () => {
     const [old] = new TicketBook(seededRng('before')).issue(1) as [Uint8Array]
     expect(new TicketBook(seededRng('after')).spend(old)).toBe(false)
   })
@@ -38,7 +38,7 @@ describe('the signer’s ticket book', () => {
 })
 
 describe('the coordinator’s ticket stock', () => {
-  it('gives one ticket of each signer, oldest first, or none at all', () => {
+  it('S-13 gives one ticket of each signer, oldest first, or none at all', () => {
     const stock = new TicketStock()
     stock.add(1, tickets(0, 2))
     stock.add(2, tickets(10, 12))

@@ -78,7 +78,7 @@ describe('calls', () => {
     expect(finished).toEqual([0, 1, 2, 3, 4, 5])
   })
 
-  it('neither alias nor carry memory that was not sent (E10)', async () => {
+  it('C-06 neither alias nor carry memory that was not sent (E10)', async () => {
     const { pool } = await start()
     const sent = order('reverse', 1, 2, 3)
     const answer = pool.call(0, sent)

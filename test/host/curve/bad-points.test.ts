@@ -104,7 +104,7 @@ describe.each(backEnds)('$id refuses on Ed25519', ({ ed25519: group }) => {
     expect(group.isPoint(ed25519.Point.BASE.multiply(5n).toBytes())).toBe(true)
   })
 
-  it('mixed-order points whose torsion cancels in the sum', () => {
+  it('P-04 mixed-order points whose torsion cancels in the sum', () => {
     const T = torsion.find((point) => !point.is0() && !point.double().is0()) as (typeof torsion)[number]
     const one = ed25519.Point.BASE.add(T).toBytes()
     const other = ed25519.Point.BASE.subtract(T).toBytes()

@@ -41,7 +41,7 @@ function expectAll({ signature, message, publicKey }: Signed, valid: boolean): v
 const A = BASE.multiply(secret)
 const R = BASE.multiply(nonce)
 
-describe('strict Ed25519', () => {
+describe('F-12, F-11 strict Ed25519', () => {
   it('accepts the same construction without torsion', () => {
     expectAll(craft(R.toBytes(), A.toBytes(), nonce, secret), true)
   })

@@ -24,7 +24,7 @@ describe.each(backEnds)('$id', (curves) => {
     expect(curves.ecdsaVerify(ecdsa, ecdsaDigest, group.negate(ecdsaKey))).toBe(false)
   })
 
-  it('ECDSA: refuses high s, r and s of 0 and of n and above', () => {
+  it('S-11 ECDSA: refuses high s, r and s of 0 and of n and above', () => {
     const r = ecdsa.subarray(0, 32)
     const s = ecdsa.subarray(32)
     const highS = group.negAssign(Uint8Array.from(s))

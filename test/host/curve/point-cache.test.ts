@@ -13,7 +13,7 @@ describe('point cache', () => {
     expect(cache.get(point(1).subarray(0, 3))).toBeUndefined()
   })
 
-  it('is not fooled when the caller changes the buffer later', () => {
+  it('C-07 is not fooled when the caller changes the buffer later', () => {
     const cache = pointCache<true>(4)
     const bytes = point(1)
     cache.set(bytes, true)

@@ -1,3 +1,6 @@
+import { type CurvePoint, type CurvePointCons, normalizeZ } from '@noble/curves/abstract/curve.js'
+import { ed25519 } from '@noble/curves/ed25519.js'
+import { secp256k1 } from '@noble/curves/secp256k1.js'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { edgeIntegers, groups, outcome, seededRng } from './back-ends.ts'
@@ -40,8 +43,8 @@ describe.each(groups)('points of $name', ({ noble, native }) => {
     }
   })
 
-  // P-07: the exceptional cases of addition formulas.
-  it('adds a point to itself, to its negative, and across the identity', () => {
+  // The exceptional cases of addition formulas.
+  it('P-07 adds a point to itself, to its negative, and across the identity', () => {
     for (const group of both) {
       for (const P of [G, ...randomPoints]) {
         const minusP = group.negate(P)
@@ -59,6 +62,17 @@ describe.each(groups)('points of $name', ({ noble, native }) => {
     }
   })
 
+  it('P-07 ten thousand sums in a row are those of another library', () => {
+    // Points of noble itself beside the bytes of the back end that runs in production; normalised at once, which is what makes it quick.
+    const table = Array.from({ length: 64 }, () => native.baseMul(native.randomScalar(rng)))
+    const sums = [G]
+    for (let i = 0; i < 10_000; i++) {
+      sums.push(native.sum([sums[i] as Uint8Array, table[i % table.length] as Uint8Array]) as Uint8Array)
+    }
+    const expected = noble.name === 'secp256k1' ? runningSums(secp256k1.Point, table) : runningSums(ed25519.Point, table)
+    expect(sums.map((sum) => Buffer.from(sum).toString('hex'))).toEqual(expected)
+  })
+
   it('returns fresh buffers and leaves its operands alone', () => {
     for (const group of both) {
       const point = Uint8Array.from(G)
@@ -71,7 +85,7 @@ describe.each(groups)('points of $name', ({ noble, native }) => {
     }
   })
 
-  it('is linear on random scalars, in both back ends', () => {
+  it('P-07 is linear on random scalars, in both back ends', () => {
     // Small factors on purpose: sums then meet equal and opposite points often.
     const factor = fc.oneof(fc.integer({ min: -3, max: 3 }).map(BigInt), fc.bigInt({ min: 1n, max: order - 1n }))
     fc.assert(
@@ -97,3 +111,11 @@ describe.each(groups)('points of $name', ({ noble, native }) => {
     )
   })
 })
+
+/** BASE + table[0] + table[1] + ... in hex, 10,001 of them. */
+function runningSums<P extends CurvePoint<bigint, P>>(Point: CurvePointCons<P>, table: readonly Uint8Array[]): readonly string[] {
+  const parsed = table.map((bytes) => Point.fromBytes(bytes))
+  const sums = [Point.BASE]
+  for (let i = 0; i < 10_000; i++) sums.push((sums[i] as P).add(parsed[i % parsed.length] as P))
+  return normalizeZ(Point, sums).map((point) => Buffer.from(point.toBytes()).toString('hex'))
+}

@@ -73,8 +73,8 @@ describe('selectCurves', () => {
     expect(result).toBe(33)
   })
 
-  // Where it really runs: crypto workers, several of them beside the main thread, ended and started again (C-08).
-  it('native works in several threads at once and after a thread has ended', async () => {
+  // Where it really runs: crypto workers, several of them beside the main thread, ended and started again.
+  it('C-08 native works in several threads at once and after a thread has ended', async () => {
     const work = `
       const { parentPort } = require('node:worker_threads')
       import(${JSON.stringify(SELECT)}).then(({ selectCurves }) => {

@@ -27,7 +27,7 @@ describe('known multiples of the generators', () => {
 describe('what the interface leaves out', () => {
   // C-04: on Ed25519 noble blinds the multiplication of the base point only. No operation takes a secret and another point, so no caller
   // can reach the unblinded path with a secret; whoever adds one meets this list first.
-  it.each([secp256k1, ed25519])('$name has no secret times a point that is not the generator', (group) => {
+  it.each([secp256k1, ed25519])('C-04 $name has no secret times a point that is not the generator', (group) => {
     expect(Object.keys(group).sort()).toEqual([
       'addAssign',
       'baseMul',
@@ -52,8 +52,8 @@ describe('what the interface leaves out', () => {
 })
 
 describe('errors', () => {
-  // U-03: an error may reach a log; noble's own messages can quote what they could not parse.
-  it.each([secp256k1, ed25519])('$name never quotes an operand', (group) => {
+  // An error may reach a log; noble's own messages can quote what they could not parse.
+  it.each([secp256k1, ed25519])('U-03 $name never quotes an operand', (group) => {
     const junk = fromHex('c0ffee'.repeat(11)).subarray(0, group.pointLength)
     const scalar = new Uint8Array(32).fill(0xff)
     const attempts = [

@@ -73,7 +73,7 @@ describe('round trip', () => {
     expect(decoded.id.constructor).toBe(Uint8Array)
   })
 
-  it('does not leave the message in the packer (style.md E10): nothing but the message is in its memory, and the pool is wiped', () => {
+  it('C-06 does not leave the message in the packer (style.md E10): nothing but the message is in its memory, and the pool is wiped', () => {
     const secret = seededRng('pool')(32)
     const shape = message({ secret: bytes(32) }, 64)
     const encoded = shape.encode({ secret })

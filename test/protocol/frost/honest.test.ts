@@ -39,7 +39,7 @@ describe.each(FROST_SCHEMES)('%s', (scheme) => {
     expectSigned({ scheme, ids: 16, threshold: 16, seed: '16 of 16' })
   })
 
-  it('a batch of 8 keys and messages', () => {
+  it('F-12 a batch of 8 keys and messages, verified with and without the cofactor', () => {
     expectSigned({ scheme, inputs: numbered('batch', 8).map(bytes32), seed: 'batch' })
   })
 
@@ -75,7 +75,7 @@ describe.each(FROST_SCHEMES)('%s', (scheme) => {
   })
 })
 
-describe('BIP-340: key and R with even and odd y', () => {
+describe('F-10, 14.6 parity: BIP-340, key and R with even and odd y', () => {
   it('all four combinations occur and verify', () => {
     const seen = new Set<string>()
     for (const seed of numbered('parity', 24)) {

@@ -33,7 +33,7 @@ describe.each(FROST_SCHEMES)('%s', (scheme) => {
   const key = dealKey({ curves: nativeCurves, scheme, ids: [1, 2, 3], threshold: 2, seed: 'nonces' })
   const share = key.shares.get(1) as Uint8Array
 
-  describe('F-01: a nonce is used once', () => {
+  describe('F-01, 14.6 nonce reuse: a nonce is used once', () => {
     const commitmentsWith = (own: Commitment): ReadonlyMap<PartyId, Commitment> =>
       new Map([
         [1, own],

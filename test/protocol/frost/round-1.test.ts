@@ -76,11 +76,11 @@ describe.each(FROST_SCHEMES)('%s', (scheme) => {
     ['an item extra', () => format.encode([...frostItems(c, M), ...frostItems(c, M)], [...flat(own), ...flat(own)])],
     ['a trailing byte', () => concat(format.encode(frostItems(c, M), flat(own)), Uint8Array.of(0))],
     ['an unknown refusal', () => format.encode(frostItems(c, M), flat(own)).with(3, 77)],
-  ])('F-05, list with %s: FROST_MALFORMED naming 3', (_, body) => {
+  ])('F-05, D-04, 14.6 list: with %s: FROST_MALFORMED naming 3', (_, body) => {
     expectMalformed(sendsBody(body()))
   })
 
-  it("F-05, own commitment altered or missing in the relay's view: there is no such view; the signer's own copy is its frame's", () => {
+  it("F-05, 14.6 own commitment: altered or missing in the relay's view: there is no such view; the signer's own copy is its frame's", () => {
     const mirror: Rule = {
       when: { from: 1, to: 2, round: 1 },
       act: (parcel) => [parcel, { ...parcel, to: 1, bytes: parcel.bytes.with(120, 0) }],
@@ -89,9 +89,20 @@ describe.each(FROST_SCHEMES)('%s', (scheme) => {
     expectBatch(c, assembleRun(c, run))
   })
 
-  it("F-05, another signer's commitments as one's own: no signature, and no honest signer is named", () => {
-    const theirs = format.read(openingsOf(honestRun).get(1) as Uint8Array, 1, 2).points as readonly Commitment[]
-    const run = runFrost(c, { malicious: sends(flat(theirs)) })
+  const theirs = format.read(openingsOf(honestRun).get(1) as Uint8Array, 1, 2).points as readonly Commitment[]
+  const double = (point: Uint8Array): Uint8Array => group.sum([point, point]) as Uint8Array
+  const [mineOf1] = theirs as [Commitment]
+  it.each<[string, readonly Commitment[]]>([
+    ["another signer's commitments", theirs],
+    ["another signer's, negated", theirs.map((p) => ({ hiding: group.negate(p.hiding), binding: group.negate(p.binding) }))],
+    ["another signer's, hiding and binding exchanged", theirs.map((p) => ({ hiding: p.binding, binding: p.hiding }))],
+    ['the generator', theirs.map(() => ({ hiding: group.generator, binding: double(group.generator) }))],
+    [
+      "one point of another's and its negative",
+      theirs.map(() => ({ hiding: mineOf1.hiding, binding: group.negate(mineOf1.hiding) })),
+    ],
+  ])("F-05, P-09 %s as one's own: no signature, and no honest signer is named", (_, borrowed) => {
+    const run = runFrost(c, { malicious: sends(flat(borrowed)) })
     expect(faultOf(() => assembleRun(c, run))).toEqual({ code: 'FROST_VIEW', culprits: [] })
     // With the view of the others copied as well, its share cannot fit what it said.
     const honestView = ANSWER.decode(answersOf(run).get(1) as Uint8Array).view
@@ -102,7 +113,7 @@ describe.each(FROST_SCHEMES)('%s', (scheme) => {
     }
   })
 
-  it('F-05, an unknown sender, a member of the roster outside the session: ignored', () => {
+  it('F-05, 14.6 list: an unknown sender, a member of the roster outside the session: ignored', () => {
     const two = makeFrostCase({ scheme, ids: 3, threshold: 2, signers: [1, 2], seed: 'round 1' })
     const other = runFrost(makeFrostCase({ scheme, ids: 3, threshold: 2, signers: [2, 3], seed: 'round 1' }))
     const intruder = other.sent.find((p) => p.from === 3)?.bytes as Uint8Array

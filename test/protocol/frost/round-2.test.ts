@@ -67,7 +67,7 @@ describe.each(FROST_SCHEMES)('%s', (scheme) => {
         (id) => ANSWER.decode(answersOf(runFrost(c, { name: 'other' })).get(id) as Uint8Array).shares.slice(0, 32),
       ],
     ]
-    it.each(wrong)('share %s', (_, share) => {
+    it.each(wrong)('P-05, 14.6 z_i wrong, 14.6 z_i range: share %s', (_, share) => {
       for (const id of c.signers) {
         const outcomes = assemble(withShares({ [id]: share(id) }))
         expect(outcomes[0]).toEqual({ type: 'failed', code: 'FROST_SHARE', culprits: [id] })
@@ -75,7 +75,7 @@ describe.each(FROST_SCHEMES)('%s', (scheme) => {
       }
     })
 
-    it('two wrong ones: both named', () => {
+    it('14.6 z_i wrong: two, both named', () => {
       const outcomes = assemble(withShares({ 1: plus(shareOf(1), 1), 3: plus(shareOf(3), 1) }))
       expect(outcomes[0]).toEqual({ type: 'failed', code: 'FROST_SHARE', culprits: [1, 3] })
     })
@@ -97,7 +97,7 @@ describe.each(FROST_SCHEMES)('%s', (scheme) => {
   })
 
   describe('the form of answers', () => {
-    it('a wrong view: FROST_VIEW, nobody named, before any blame', () => {
+    it('Z-07 a wrong view: FROST_VIEW, nobody named, before any blame', () => {
       const view = bytes32('wrong')
       for (const shares of [decoded(3).shares, new Uint8Array(0), new Uint8Array(96).fill(255)]) {
         expect(faultOf(() => assemble(withBodies({ 3: ANSWER.encode({ view, shares }) })))).toEqual({
@@ -176,7 +176,7 @@ describe.each(FROST_SCHEMES)('%s', (scheme) => {
     for (const other of others) expect(suite.verify(nativeCurves, other, input, publicKey)).toBe(false)
   })
 
-  it('parameters: not exactly t signers, 0 or 257 items: refused before anything is drawn', () => {
+  it('S-14, S-05 parameters: not exactly t signers, 0 or 257 items: refused before anything is drawn', () => {
     const env: Env = {
       self: 1,
       parties: [1, 2, 3],
@@ -203,7 +203,7 @@ describe.each(FROST_SCHEMES)('%s', (scheme) => {
     expect(start({})).toThrow('randomness before')
   })
 
-  it('S-04, T-16: a signer that approved another message under the same instance: its share is wrong at the assembler only', () => {
+  it('S-04, S-06, T-16: a signer that approved another message under the same instance: its share is wrong at the assembler only', () => {
     // The host derives both from one document; if it did not, the views differ and no honest signer is named.
     const other = frostItems(c, 1).map((i) =>
       'item' in i ? { ...i, item: { ...i.item, input: bytes32('another message') } } : i,

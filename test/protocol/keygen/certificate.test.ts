@@ -72,14 +72,14 @@ describe('verifyCertificate', () => {
     }
   })
 
-  it('one signature missing, one too many, in another order, one signer twice', () => {
+  it('14.2 certificate: one signature missing, one too many, in another order, one signer twice', () => {
     const [a, b, c] = signatures as [Uint8Array, Uint8Array, Uint8Array]
     for (const list of [[], [a], [a, b], [a, b, c, c], [b, a, c], [a, a, a], [a, b, b]]) {
       expect(verifyCertificate({ key, signatures: list }, roster, curves)).toBe(false)
     }
   })
 
-  it('another roster: other keys, other version, one signer more, one less', () => {
+  it('K-14 another roster: other keys, other version, one signer more, one less', () => {
     const [one, two, three] = roster.members
     if (one === undefined || two === undefined || three === undefined) throw new Error('three members')
     for (const members of [
@@ -95,7 +95,7 @@ describe('verifyCertificate', () => {
     expect(verifyCertificate(certificate, makeRoster(2, roster.members), curves)).toBe(false)
   })
 
-  it('decisions.md 3: never n - 1: what two of three signed for themselves is no certificate', () => {
+  it('K-12, 14.2 certificate, decisions.md 3: never n - 1: what two of three signed for themselves is no certificate', () => {
     const pair = { ...key, parties: [1, 2], verificationShares: key.verificationShares.slice(0, 2) }
     const alone = signedBy(pair, [1, 2])
     expect(alone.signatures.every((s, i) => verifyCertificateSignature(pair, i + 1, s, roster, curves))).toBe(true)
@@ -103,7 +103,7 @@ describe('verifyCertificate', () => {
     expect(verifyCertificate(signedBy(key, [1, 2, 3]), roster, curves)).toBe(true)
   })
 
-  it('points that are no points, also when all signed them', () => {
+  it('P-01, P-02 points that are no points, also when all signed them', () => {
     const bad = fromHex(`02${'ff'.repeat(32)}`)
     for (const change of [{ publicKey: bad }, { verificationShares: key.verificationShares.with(2, bad) }]) {
       expect(verifyCertificate(signedBy({ ...key, ...change }, [1, 2, 3]), roster, curves)).toBe(false)
@@ -224,7 +224,7 @@ describe('stored forms', () => {
     }
   })
 
-  it('the stored form of one fixed package is this: records of earlier releases must still load', () => {
+  it('D-08 the stored form of one fixed package is this: records of earlier releases must still load', () => {
     const scalar = (n: number): Uint8Array => curves.secp256k1.baseMul(curves.secp256k1.scalar(n))
     const fixed: PublicPackage = {
       sessionId: new Uint8Array(32).fill(1),

@@ -82,7 +82,7 @@ describe.each(schemes)('D7 with %s: proof of knowledge of the own share', (schem
     withProof(knowledgeOf(ROGUE, keygen({ scheme, name: 'another', seed: 'keygen' })))
   })
 
-  it('14.2 PoK: for another X_j than the commitments give: a share that the signer made up', () => {
+  it('K-13, 14.2 PoK: for another X_j than the commitments give: a share that the signer made up', () => {
     blamed(
       confirmWith(
         (own, { key }, env) => {
@@ -134,7 +134,7 @@ describe('D8: certificate signature over what everybody computed', () => {
     )
   const other = new Uint8Array(32).fill(7)
 
-  it('empty, altered, by another key', () => {
+  it('14.2 certificate: empty, altered, by another key', () => {
     withSignature(() => new Uint8Array(64))
     withSignature((_, own) => own.map((b, i) => (i === 0 ? b ^ 1 : b)))
     withSignature((_, own) => own.map((b, i) => (i === 63 ? b ^ 0x80 : b)))
@@ -224,7 +224,7 @@ describe('K-12, decisions.md 3: the last message is lost', () => {
     }
   })
 
-  it('a certificate signature never leaves before the share is handed to the host', () => {
+  it('K-12 a certificate signature never leaves before the share is handed to the host', () => {
     // The commit rides on the exchange that carries the signature; before it, no signature of anybody exists anywhere.
     const order: string[] = []
     const watched = (env: Env, params: DkgParams): KeygenScript =>
@@ -264,7 +264,7 @@ describe('T-05 in round 3', () => {
 })
 
 describe('DKG_SELF', () => {
-  it("a fault of one's own machine between shares and X_i is noticed before anything is certified, and names nobody", () => {
+  it("K-13 a fault of one's own machine between shares and X_i is noticed before anything is certified, and names nobody", () => {
     const broken = (env: Env, params: DkgParams) => {
       const { secp256k1 } = env.curves
       let sums = 0

@@ -51,11 +51,11 @@ describe.each(schemes)('D1 with %s: the commitment vector', (scheme) => {
     [2, 2, 't + 1', 3],
     [3, 3, 't - 1', 2],
     [2, 3, '16, the codec maximum', 16],
-  ])('K-04: %i of %i with %s coefficients and shares that fit them', (threshold, n, _, length) => {
+  ])('K-04, D-04, 14.2 C_j: %i of %i with %s coefficients and shares that fit them', (threshold, n, _, length) => {
     assertBlamed(other(length), 'DKG_MALFORMED', { world: worldOf(n), threshold, scheme })
   })
 
-  it('17 entries, and as many as fit into one envelope: refused before anything is allocated for them', () => {
+  it('K-04, D-02, 14.2 C_j: 17 entries, and as many as fit into one envelope: refused before anything is allocated for them', () => {
     const packr = new Packr({ useRecords: false })
     for (const count of [17, 25_000]) {
       const point = worldOf(3).curves.secp256k1.generator
@@ -109,7 +109,7 @@ describe.each(schemes)('D1 with %s: the commitment vector', (scheme) => {
           'P-02: y not on the curve': `02${'00'.repeat(31)}`,
         }
 
-  it.each(Object.entries(bad))('%s, at each place', (_, hex) => {
+  it.each(Object.entries(bad))('P-01, P-02, P-04, 14.2 C_j: %s, at each place', (_, hex) => {
     for (const place of [0, 1]) {
       assertBlamed(
         { commitTo: (reveal) => ({ ...reveal, commitments: reveal.commitments.with(place, fromHex(hex)) }) },
@@ -156,7 +156,7 @@ describe('bodies that are no message of their round', () => {
     ['one byte more', (bytes: Uint8Array) => concat(bytes, Uint8Array.of(0))],
     ['a commitment of 31 bytes', () => concat(Uint8Array.of(0x91, 0xc4, 31), new Uint8Array(31))],
     ['nil', () => Uint8Array.of(0xc0)],
-  ])('round 1: %s', (_, change) => {
+  ])('D-01 round 1: %s', (_, change) => {
     assertBlamed({ commitBytes: change }, 'DKG_MALFORMED')
   })
 
@@ -165,7 +165,7 @@ describe('bodies that are no message of their round', () => {
     ['cut', (bytes: Uint8Array) => bytes.slice(0, -1)],
     ['one byte more', (bytes: Uint8Array) => concat(bytes, Uint8Array.of(0))],
     ['the message of round 1', () => concat(Uint8Array.of(0x91, 0xc4, 32), new Uint8Array(32))],
-  ])('round 2: %s', (_, change) => {
+  ])('D-01 round 2: %s', (_, change) => {
     assertBlamed({ revealBytes: change }, 'DKG_MALFORMED')
   })
 })
@@ -179,11 +179,11 @@ describe('D2: the commitment opens to what was committed', () => {
     return { salt: env.rng(32), commitments, possession, chainCommitment: env.rng(32) }
   }
 
-  it('K-08: a constant term chosen after round 1, with a valid proof for it', () => {
+  it('K-08, 14.2 C_j rogue: a constant term chosen after round 1, with a valid proof for it', () => {
     assertBlamed({ reveal: another }, 'DKG_COMMIT')
   })
 
-  it('each field of what is opened is fixed by com', () => {
+  it('Z-02 each field of what is opened is fixed by com', () => {
     const flip = (bytes: Uint8Array): Uint8Array => bytes.map((b, i) => (i === 5 ? b ^ 1 : b))
     const changes: readonly NonNullable<Deviation['reveal']>[] = [
       (r) => ({ ...r, salt: flip(r.salt) }),
@@ -252,7 +252,7 @@ describe.each(schemes)('D3 with %s: the proof of possession', (scheme) => {
     assertBlamed({ commitTo }, 'DKG_POP', { scheme })
   }
 
-  it('Z-02, Z-10, P-05: A and z altered, zero, beyond the order, not a point, the identity', () => {
+  it('Z-02, Z-10, P-05, 14.2 pop: A and z altered, zero, beyond the order, not a point, the identity', () => {
     const identity = scheme === 'eddsa-ed25519' ? `01${'00'.repeat(31)}` : '00'.repeat(33)
     blamed((p, g) => ({ ...p, commitment: g.generator }))
     blamed((p, g) => ({ ...p, commitment: g.negate(p.commitment) }))
@@ -267,7 +267,7 @@ describe.each(schemes)('D3 with %s: the proof of possession', (scheme) => {
     blamed((_, g) => ({ commitment: fromHex(identity), response: g.scalar(0) }))
   })
 
-  it('Z-01, K-08: a proof that was valid in another session, or for another signer in this one', () => {
+  it('Z-01, K-08, 14.2 pop: a proof that was valid in another session, or for another signer in this one', () => {
     const earlier = revealsOf(keygen({ scheme, seed: 'earlier', name: 'earlier' }))
     const present = revealsOf(keygen({ scheme }))
     for (const stolen of [earlier.get(3), earlier.get(1), present.get(1)]) {
@@ -278,7 +278,7 @@ describe.each(schemes)('D3 with %s: the proof of possession', (scheme) => {
     }
   })
 
-  it('a proof for the constant term alone does not cover the other coefficients', () => {
+  it('K-08 a proof for the constant term alone does not cover the other coefficients', () => {
     const commitTo: Deviation['commitTo'] = (reveal, env) => {
       const group = scheme === 'eddsa-ed25519' ? env.curves.ed25519 : env.curves.secp256k1
       const known = group.randomScalar(env.rng)
@@ -293,7 +293,7 @@ describe.each(schemes)('D3 with %s: the proof of possession', (scheme) => {
     assertBlamed({ commitTo }, 'DKG_POP', { scheme })
   })
 
-  it('a proof made for another scheme on the same curve', () => {
+  it('Z-01 a proof made for another scheme on the same curve', () => {
     if (scheme === 'eddsa-ed25519') return
     const stolen = revealsOf(keygen({ scheme: 'schnorr-secp256k1' })).get(3)
     if (stolen === undefined) throw new Error('nothing to steal')
@@ -301,7 +301,7 @@ describe.each(schemes)('D3 with %s: the proof of possession', (scheme) => {
   })
 })
 
-describe('D6: contributions that cancel', () => {
+describe('P-06 D6: contributions that cancel', () => {
   it.each(schemes)('P-06 with %s: a key that would be the identity is no key, and names nobody', (scheme) => {
     // Cannot happen to signers that commit first: the test knows the others\' randomness, a dealer does not.
     const coefficients = new Map<PartyId, readonly Uint8Array[]>()
@@ -332,7 +332,7 @@ describe('D6: contributions that cancel', () => {
   })
 })
 
-describe('K-05: another vector for each recipient', () => {
+describe('K-05, 14.2 C_j split: another vector for each recipient', () => {
   it('is an opening that does not fit for at least one of them, and nobody finishes', () => {
     const shorter = (body: Uint8Array): Uint8Array => body.slice(0, -1)
     const longer = (body: Uint8Array): Uint8Array => concat(body, Uint8Array.of(0))

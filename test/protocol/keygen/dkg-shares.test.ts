@@ -51,7 +51,7 @@ describe.each(schemes)("D4, D4' with %s: a bad share is shown to everybody, and 
     ],
   ]
 
-  it.each(shares)('%s', (_, deviation, code) => {
+  it.each(shares)('K-07, P-05, 14.2 share: %s', (_, deviation, code) => {
     const run = play(deviation, { scheme })
     expect([outcome(run, 1), outcome(run, 2)]).toEqual([`${code}:3`, `${code}:3`])
     expect(verdictsOf(run).get(1)).toMatchObject({ type: 'complaint', value: { accused: ROGUE } })
@@ -60,7 +60,7 @@ describe.each(schemes)("D4, D4' with %s: a bad share is shown to everybody, and 
     expect(pendingOf(run, 2)).toBeDefined()
   })
 
-  it('correct for another receiver', () => {
+  it('K-07, 14.2 share: correct for another receiver', () => {
     const shown = new Map<PartyId, Uint8Array>()
     const remember = (to: PartyId, body: Uint8Array): Uint8Array => {
       shown.set(to, Uint8Array.from(body))
@@ -74,13 +74,13 @@ describe.each(schemes)("D4, D4' with %s: a bad share is shown to everybody, and 
     expect([outcome(run, 1), outcome(run, 2)]).toEqual(['DKG_SHARE:3', 'DKG_SHARE:3'])
   })
 
-  it('K-11: a chain part that fits nobody', () => {
+  it('K-11, 14.2 cc_j: a chain part that fits nobody', () => {
     const run = play({ share: (to, share) => ({ share, chainPart: new Uint8Array(32).fill(to) }) }, { scheme })
     expect([outcome(run, 1), outcome(run, 2)]).toEqual(['DKG_CHAIN:3', 'DKG_CHAIN:3'])
     for (const id of [1, 2]) expect(pendingOf(run, id)).toBeUndefined()
   })
 
-  it('a ciphertext that does not open', () => {
+  it('14.2 share: a ciphertext that does not open', () => {
     const garble: Rule = {
       when: { round: 2, from: ROGUE, to: 1, kind: 'direct' },
       act: equivocate(worldOf(3), ({ body }) => ({ body: body.map((b) => b ^ 1) })),
@@ -152,7 +152,7 @@ describe('K-07: what a complaint gives away and what not', () => {
   })
 })
 
-describe('3.1: a false complaint names its author at every honest signer', () => {
+describe('K-07, 14.2 false complaint: a false complaint names its author at every honest signer', () => {
   const complain = (
     make: (own: Evidence, accused: PartyId) => { accused: PartyId; key: Uint8Array; envelope: Uint8Array },
     options: Keygen = {},
@@ -301,7 +301,7 @@ describe('3.1: a false complaint names its author at every honest signer', () =>
   })
 })
 
-describe('E20: no verdict on a complaint before views are equal', () => {
+describe('14.2 C_j split: no verdict on a complaint before views are equal', () => {
   it('a dealer that shows another opening to the accuser than to the judges convicts nobody honest', () => {
     // Signer 2 gets an opening that no share fits; it ends by itself and names 3. Signer 1 has another view and must not judge.
     const rules: readonly Rule[] = [

@@ -63,7 +63,7 @@ describe.each(cases)('an honest %i-of-%i key for %s', (threshold, n, scheme) => 
     expect(key.sessionId).toEqual(run.sessionId)
   })
 
-  it('any t shares give the discrete logarithm of X, no t - 1 shares do', () => {
+  it('K-13 any t shares give the discrete logarithm of X, no t - 1 shares do', () => {
     for (const subset of subsets(ids, threshold)) {
       expect(group.baseMul(interpolate(group, chosen(subset)))).toEqual(key.publicKey)
     }
@@ -88,7 +88,7 @@ describe.each(cases)('an honest %i-of-%i key for %s', (threshold, n, scheme) => 
     expect(interpolatePoints(group, points)).toEqual(key.publicKey)
   })
 
-  it('every signer has the same chain code; key id and epoch id are its hashes', () => {
+  it('K-11 every signer has the same chain code; key id and epoch id are its hashes', () => {
     const chains = new Set(ids.map((id) => toHex(pendingOf(run, id)?.secret.chain as Uint8Array)))
     expect(chains.size).toBe(1)
     const chain = pendingOf(run, 1)?.secret.chain as Uint8Array
@@ -103,7 +103,7 @@ describe.each(cases)('an honest %i-of-%i key for %s', (threshold, n, scheme) => 
 })
 
 describe('other sets', () => {
-  it('16 of 16, the largest', () => {
+  it('K-18 16 of 16, the largest', () => {
     const run = keygen({ world: worldOf(16), threshold: 16 })
     assertDone(run)
     expect(CERTIFICATE.encode(certificateOf(run)).length).toBeLessThan(2000)
@@ -193,7 +193,7 @@ describe('refused before any message: SETUP_REFUSED', () => {
     ['K-03, K-16: an unknown signer', [1, 2, 4]],
     ['K-16, decisions.md 3: fewer than the whole roster', [1, 2]],
     ['K-18: n = 1', [1]],
-  ])('parties: %s', (_, parties) => {
+  ])('K-01, K-02, K-03, K-16, K-18, 14.2 x_i: parties %s', (_, parties) => {
     start((env, params) => [{ ...env, parties }, params])
   })
 

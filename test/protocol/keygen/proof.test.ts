@@ -105,7 +105,7 @@ describe.each([nativeCurves.secp256k1, nativeCurves.ed25519].map((g) => [g.name,
     }
   })
 
-  it('A = -c F(c), z = 0 would satisfy the equation without knowledge if zero were allowed', () => {
+  it('Z-10 A = -c F(c), z = 0 would satisfy the equation without knowledge if zero were allowed', () => {
     // With a challenge that the prover knows beforehand: what a forger needs, and what isZero refuses on its own.
     const c = group.scalar(5)
     const value = group.sum([
@@ -116,7 +116,7 @@ describe.each([nativeCurves.secp256k1, nativeCurves.ed25519].map((g) => [g.name,
     expect(verify(group, commitments, forged, () => c)).toBe(false)
   })
 
-  it('a challenge of zero is sound arithmetic', () => {
+  it('Z-10 a challenge of zero is sound arithmetic', () => {
     const zero = prove(group, polynomial, () => group.scalar(0), rng)
     expect(verify(group, commitments, zero, () => group.scalar(0))).toBe(true)
   })
@@ -137,7 +137,7 @@ describe.each([nativeCurves.secp256k1, nativeCurves.ed25519].map((g) => [g.name,
     expect(nonceFor(polynomial, challenge)).toBe(nonces[0])
   })
 
-  it('every proof has a fresh nonce', () => {
+  it('K-19 every proof has a fresh nonce', () => {
     const seen = Array.from({ length: 50 }, () => toHex(prove(group, polynomial, challenge, rng).commitment))
     expect(new Set(seen).size).toBe(50)
   })

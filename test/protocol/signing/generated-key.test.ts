@@ -35,7 +35,7 @@ describe.each(sets)('n = %i, t = %i: keys of the key generation sign', (n, thres
   const world = worldOf(n)
   const all = world.roster.members.map((m) => m.id)
 
-  it('ECDSA by H2, with all signers', () => {
+  it('K-13 ECDSA by H2, with all signers', () => {
     const key = generate(n, threshold, 'ecdsa-secp256k1')
     const signers = all.slice(0, 2 * threshold - 1)
     const generations = makeGenerations(world, threshold, signers)
@@ -44,7 +44,7 @@ describe.each(sets)('n = %i, t = %i: keys of the key generation sign', (n, thres
     expectHm(items, assembleHm(c, runHm(c)))
   })
 
-  it.each(['eddsa-ed25519', 'schnorr-secp256k1'] as const)('%s by FROST, with any t signers', (scheme: FrostScheme) => {
+  it.each(['eddsa-ed25519', 'schnorr-secp256k1'] as const)('K-13 %s by FROST, with any t signers', (scheme: FrostScheme) => {
     const key = generate(n, threshold, scheme)
     for (const signers of subsets<PartyId>(all, threshold)) {
       const items = [itemOf(key, bytes32('m'), 'm')]
@@ -53,7 +53,7 @@ describe.each(sets)('n = %i, t = %i: keys of the key generation sign', (n, thres
     }
   })
 
-  it('M1: an H2 session with a smaller threshold than the key signs nothing (the host refuses it before)', () => {
+  it('S-05 M1: an H2 session with a smaller threshold than the key signs nothing (the host refuses it before)', () => {
     if (threshold < 3) return expect(() => makeGenerations(world, 1, [1])).toThrow()
     const key = generate(n, threshold, 'ecdsa-secp256k1')
     const generations = makeGenerations(world, 2, [1, 2, 3])
