@@ -20,6 +20,7 @@ describe('the project', () => {
   it('keeps src/protocol to noble and msgpackr', () => expect(rules.wrongPackages(protocol)).toEqual([]))
   it('keeps clocks, randomness and the platform out of src/protocol', () => expect(rules.impurities(protocol)).toEqual([]))
   it('keeps time and chance of their own out of actors and coordinator', () => expect(rules.ownTime(src)).toEqual([]))
+  it('C-02 compares no bytes by anything that stops at the first difference', () => expect(rules.earlyExits(src)).toEqual([]))
   it('has distinct, prefix-free domain tags', () => expect(rules.tagClashes(TAGS)).toEqual([]))
   it('uses every domain tag', () => expect(rules.unusedTags(TAGS, src)).toEqual([]))
   it('has files that fit into a head', () => expect(rules.tooLong(code)).toEqual([]))

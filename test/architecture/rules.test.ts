@@ -88,6 +88,24 @@ describe('ownTime', () => {
   })
 })
 
+describe('C-02 earlyExits', () => {
+  it.each([
+    'a.equals(b)',
+    'Buffer.compare(a, b)',
+    'compareBytes(a, b) === 0',
+    'a.every((byte, i) => byte === b[i])',
+    'a.some((byte, i) => byte !== b[i])',
+    'toHex(a) === toHex(b)',
+    'b === toHex(a)',
+  ])('refuses %s', (code) =>
+    expect(rules.earlyExits([file('src/protocol/x.ts', `const same = ${code}`)]).length).toBeGreaterThan(0),
+  )
+  it.each(['equalBytes(a, b)', 'timingSafeEqual(a, b)', 'list.sort(compareBytes)', 'a.length === b.length', "name === 'm'"])(
+    'lets %s pass',
+    (code) => expect(rules.earlyExits([file('src/protocol/x.ts', `const same = ${code}`)])).toEqual([]),
+  )
+})
+
 describe('plainCode', () => {
   it('keeps code and drops texts, comments and patterns', () => {
     expect(plainCode(`a('b', "c") // d\ng = /[/'"]/.test(e) / f`)).toBe(`a('', '') \ng = / /.test(e) / f`)

@@ -53,6 +53,15 @@ export const ownTime = (files: readonly SourceFile[]): readonly string[] =>
     'a simulated part',
   )
 
+/**
+ * Comparisons that stop at the first difference, by whose time a digest or tag can be guessed byte by byte. `equalBytes` and `timingSafeEqual`
+ * do not stop; `compareBytes` orders public bytes and must not decide whether two are equal.
+ */
+const EARLY_EXIT =
+  /\.\s*equals\s*\(|\.\s*compare\s*\(|\bcompareBytes\s*\([^()]*\)\s*[!=]==|\.\s*(?:every|some)\s*\(\s*\(\s*\w+\s*,\s*\w+\s*\)\s*=>[^)\n]*[!=]==[^)\n]*\[|\btoHex\s*\([^()]*\)\s*[!=]==|[!=]==\s*toHex\s*\(/g
+
+export const earlyExits = (files: readonly SourceFile[]): readonly string[] => uses(EARLY_EXIT, files, 'code with secrets')
+
 function uses(pattern: RegExp, files: readonly SourceFile[], whose: string): readonly string[] {
   return files.flatMap(({ path, text }) =>
     plainCode(text)

@@ -1,4 +1,4 @@
-import { concat, u8, u16, u32 } from '../engine/bytes.ts'
+import { concat, equalBytes, u8, u16, u32 } from '../engine/bytes.ts'
 import type { PartyId } from '../engine/party.ts'
 import { TAGS } from '../engine/tags.ts'
 import { TH } from '../engine/transcript.ts'
@@ -65,7 +65,7 @@ export function decodeEnvelope(input: Uint8Array): Envelope | null {
   if (input.length < HEADER + SIGNATURE || input.length > HEADER + MAX_BODY + SIGNATURE + 1 + MAX_MACS * (2 + MAC)) return null
   // Not input.slice(): a Node Buffer's slice is a view, and its memory is the socket's.
   const bytes = Uint8Array.from(input)
-  const kind = (['full', 'light'] as const).find((k) => MAGIC[k].every((b, i) => b === bytes[i]))
+  const kind = (['full', 'light'] as const).find((k) => equalBytes(MAGIC[k], bytes.subarray(0, MAGIC[k].length)))
   if (kind === undefined) return null
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const bodyLength = view.getUint32(HEADER - 4)

@@ -1,4 +1,4 @@
-import { concat, idList, u8, u16, u32 } from '../engine/bytes.ts'
+import { concat, equalBytes, idList, u8, u16, u32 } from '../engine/bytes.ts'
 import { SetupError } from '../engine/fault.ts'
 import { assertParties, assertThreshold, type PartyId } from '../engine/party.ts'
 import { TAGS } from '../engine/tags.ts'
@@ -79,7 +79,7 @@ export function assertSetup(setup: Setup, self: PartyId, roster: Roster): void {
   }
   if (!Number.isInteger(setup.epoch) || setup.epoch < 0 || setup.epoch >= 2 ** 32) refuse('epoch is no u32')
   if (!Number.isSafeInteger(setup.deadline) || setup.deadline < 0) refuse('no deadline')
-  if (setup.rosterHash.length !== 32 || setup.rosterHash.some((b, i) => b !== roster.hash[i])) refuse('another roster')
+  if (!equalBytes(setup.rosterHash, roster.hash)) refuse('another roster')
   try {
     assertParties(setup.signers)
     assertThreshold(setup.threshold, roster.members.length)

@@ -13,6 +13,7 @@ import {
   u32,
   wipe,
 } from '../../../src/protocol/engine/bytes.ts'
+import { countReads } from '../curve/count-reads.ts'
 
 describe('fixed-width integers', () => {
   it('are big-endian', () => {
@@ -55,13 +56,15 @@ describe('byte strings', () => {
     )
   })
 
-  it('a difference in any one bit is seen', () => {
+  it('C-02 a difference in any one bit is seen, and every byte is read once whatever differs', () => {
     const a = new Uint8Array(32)
     for (let bit = 0; bit < 256; bit++) {
       const b = new Uint8Array(32)
       b[bit >> 3] = 1 << (bit & 7)
       expect(equalBytes(a, b)).toBe(false)
+      if (bit % 37 === 0) expect(countReads(a, (watched) => equalBytes(watched, b))).toEqual(Array(32).fill(1))
     }
+    expect(countReads(a, (watched) => equalBytes(watched, a))).toEqual(Array(32).fill(1))
   })
 
   it('hex goes both ways and refuses everything else', () => {

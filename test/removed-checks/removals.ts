@@ -2,7 +2,7 @@ import { parseAst } from 'vitest/node'
 import type { SourceFile } from '../architecture/source-files.ts'
 
 /** The file with one check taken out of it. */
-export interface Mutant {
+export interface Removal {
   readonly path: string
   readonly line: number
   /** The check, as the source has it, on one line: what a list of exceptions knows it by, since lines move. */
@@ -35,7 +35,7 @@ interface Hole {
 
 /**
  * What counts as a check: every part of a condition under which code leaves early, every part of a returned conjunction, every
- * conditional whose one side throws or gives up, and every call of an `assert...`. Each mutant lacks exactly one of them.
+ * conditional whose one side throws or gives up, and every call of an `assert...`. Each removal takes away exactly one of them.
  */
 function holesIn(node: Node): readonly Hole[] {
   const here: Hole[] = []
@@ -56,7 +56,7 @@ function holesIn(node: Node): readonly Hole[] {
   return [...here, ...childrenOf(node).flatMap(holesIn)]
 }
 
-export function mutantsOf({ path, text }: SourceFile): readonly Mutant[] {
+export function removalsOf({ path, text }: SourceFile): readonly Removal[] {
   return holesIn(parseAst(text, { lang: 'ts' }) as unknown as Node).map(({ node: { start, end }, by }) => ({
     path,
     line: text.slice(0, start).split('\n').length,
