@@ -15,6 +15,7 @@ export const REASONS: Partial<Readonly<Record<RowId, string>>> = {
   'T-12':
     'No session state is saved or exported: a session lives in the memory of one process, counts its own rounds and ends with it.',
   'C-03': 'No protocol here has a choice bit: oblivious transfer belongs to an engine that does not exist yet.',
+  '14.6 tweak': 'Keys sign as they are: there is no tweak until derivation exists.',
   '14.2 refresh C': NO_RESHARE,
   '14.2 refresh t': NO_RESHARE,
   '14.2 reshare C': NO_RESHARE,

@@ -17,7 +17,7 @@ describe('the table of rows', () => {
 
 /** What finds gaps must find one when there is one. */
 describe('what makes the table', () => {
-  const test = (text: string, ...within: string[]): Title => ({ path: 'test/a.test.ts', kind: 'test', text, within })
+  const titled = (text: string, ...within: string[]): Title => ({ path: 'test/a.test.ts', kind: 'test', text, within })
 
   it('reads titles of tests, tables of tests and groups, also from templates', () => {
     const text = [
@@ -44,21 +44,21 @@ describe('what makes the table', () => {
   })
 
   it.each(['D-99 x', 'D-01, D-99 x', '14.2 x', 'hm 7.1 x', 'x (D-01)', 'D-01 x, Z-03'])('refuses the title "%s"', (text) =>
-    expect(titleFaults(test(text))).toHaveLength(1),
+    expect(titleFaults(titled(text))).toHaveLength(1),
   )
   it.each(['D-01 x', 'D-01, hm 7.2 lists: x', 'SHA-256', 'P-256', '7.3 x', 'RFC 9591 6.1'])('lets "%s" pass', (text) =>
-    expect(titleFaults(test(text))).toEqual([]),
+    expect(titleFaults(titled(text))).toEqual([]),
   )
 
   it('counts a test for its own rows and those of the groups around it, once', () => {
-    const counted = testsByRow([test('D-01 a', 'D-01 b', 'K-01 c'), test('x', 'K-01 c'), { ...test('K-02'), kind: 'group' }])
+    const counted = testsByRow([titled('D-01 a', 'D-01 b', 'K-01 c'), titled('x', 'K-01 c'), { ...titled('K-02'), kind: 'group' }])
     expect(counted.get('D-01')?.get('test/a.test.ts')).toBe(1)
     expect(counted.get('K-01')?.get('test/a.test.ts')).toBe(2)
     expect(counted.get('K-02')?.size).toBe(0)
   })
 
   it('shows what is open, what needs no reason, and the table', () => {
-    const some = [test('D-01 a')]
+    const some = [titled('D-01 a')]
     expect(openRows(some, { 'D-02': 'because' })).toEqual(ROW_IDS.filter((id) => id !== 'D-01' && id !== 'D-02'))
     expect(needlessReasons(some, { 'D-01': 'because', 'D-02': 'because' })).toEqual(['D-01'])
     const table = tableOf(some, { 'D-02': 'because' }, [{ rows: 'X', about: 'y', why: 'z' }])

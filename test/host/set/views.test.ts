@@ -34,7 +34,7 @@ const calm = (): void => {
   set.hooks.tamper = (_to, _route, frame, deliver) => deliver(frame)
 }
 
-describe('14.1 a party signs a wrong prev: named from what it signed, by the coordinator that has everybody’s broadcasts', () => {
+describe('14.1 wrong prev: a party signs one, and is named from what it signed, by the coordinator that has everybody’s broadcasts', () => {
   it('in key generation: no key, and the user is told who', async () => {
     lieAboutView('round', 2)
     const problem = await problemOf(set.service.createKey(set.request('cred_alice', set.keygen('eddsa-ed25519')), set.client))
