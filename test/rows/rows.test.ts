@@ -51,7 +51,11 @@ describe('what makes the table', () => {
   )
 
   it('counts a test for its own rows and those of the groups around it, once', () => {
-    const counted = testsByRow([titled('D-01 a', 'D-01 b', 'K-01 c'), titled('x', 'K-01 c'), { ...titled('K-02'), kind: 'group' }])
+    const counted = testsByRow([
+      titled('D-01 a', 'D-01 b', 'K-01 c'),
+      titled('x', 'K-01 c'),
+      { ...titled('K-02'), kind: 'group' },
+    ])
     expect(counted.get('D-01')?.get('test/a.test.ts')).toBe(1)
     expect(counted.get('K-01')?.get('test/a.test.ts')).toBe(2)
     expect(counted.get('K-02')?.size).toBe(0)
