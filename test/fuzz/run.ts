@@ -46,7 +46,7 @@ async function main(target: TargetName): Promise<number> {
     const started = performance.now()
     const report = await thread.run(kilobytes === undefined ? task : { ...task, distillTo: kilobytes * 1024 })
     const known = new Set(inputs.map(toHex))
-    if (kilobytes !== undefined) {
+    if (kilobytes !== undefined && report.finding === undefined) {
       for (const input of report.corpus) if (!known.has(toHex(input))) writeCorpus(target, contentName('grown', input), input)
     }
     return tell(target, report, performance.now() - started)
