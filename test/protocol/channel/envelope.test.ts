@@ -138,6 +138,20 @@ describe('D-01, D-02: what is not exactly one envelope is null', () => {
   it('random bytes never throw', () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 400 }), (input) => decodeEnvelope(input) === null))
   })
+
+  it('changed in one byte it is null, or another envelope with those bytes as its own', () => {
+    fc.assert(
+      fc.property(fc.oneof(full, light), fc.nat(), fc.integer({ min: 1, max: 255 }), (envelope, at, change) => {
+        const whole = encodeEnvelope(envelope)
+        const other = whole.map((byte, i) => (i === at % whole.length ? byte ^ change : byte))
+        const decoded = decodeEnvelope(other)
+        if (decoded === null) return
+        expect(decoded).not.toEqual(envelope)
+        expect(encodeEnvelope(decoded)).toEqual(other)
+      }),
+      { numRuns: 500 },
+    )
+  })
 })
 
 describe('contentDigest', () => {
