@@ -2,9 +2,10 @@ import { constants } from 'node:crypto'
 import { createServer, type Server } from 'node:https'
 import { type AddressInfo, BlockList, isIPv6, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import { createAdaptorServer, type HttpBindings } from '@hono/node-server'
+import { createAdaptorServer, type Http2Bindings, type HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
 import { assertFingerprint, certificateFingerprint } from './fingerprint.ts'
+import { answerUnreadable, SafeAnswer } from './safe-answer.ts'
 
 /**
  * Who may connect. `none`: certificates are not asked for. `request`: a client may prove one. `pinned`: it must prove one whose
@@ -23,9 +24,14 @@ export interface ServerLimits {
   readonly requestTimeoutMs: number
   /** Idle connections live this long. Clients are told and hang up two seconds earlier, so the two never race. */
   readonly keepAliveTimeoutMs: number
+  /** A connection on which no byte goes either way for so long is closed, also if an answer waits for its reader. */
+  readonly idleTimeoutMs: number
   readonly maxHeaderBytes: number
+  readonly maxHeaders: number
   /** Further connections are closed as soon as they are accepted, before TLS. */
   readonly maxConnections: number
+  /** Of them, those from one address (a /64 of IPv6), and those with one certificate. */
+  readonly maxConnectionsEach: number
   /** After this many the client has to connect, and prove itself, anew. */
   readonly maxRequestsPerSocket: number
   /** How long `close()` waits for requests under way. */
@@ -37,17 +43,20 @@ export const SERVER_LIMITS: ServerLimits = {
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
   keepAliveTimeoutMs: 75_000,
+  idleTimeoutMs: 120_000,
   maxHeaderBytes: 16_384,
+  maxHeaders: 100,
   maxConnections: 4_096,
+  maxConnectionsEach: 2_048,
   maxRequestsPerSocket: 1_000_000,
   drainMs: 5_000,
 }
 
 /** A connection that never reached HTTP, for log and metrics. */
 export interface Refusal {
-  readonly reason: 'address' | 'handshake' | 'certificate'
+  readonly reason: 'address' | 'handshake' | 'certificate' | 'too_many'
   readonly address: string
-  /** Of the certificate that was shown and is not pinned; null without one. */
+  /** Of the certificate that was shown and is not pinned, or has too many connections; null without one. */
   readonly fingerprint: string | null
 }
 
@@ -89,8 +98,11 @@ export async function serveTls(options: TlsServerOptions): Promise<TlsServer> {
   const allowed = options.allowFrom && networks(options.allowFrom)
   if (clients.mode === 'pinned') clients.fingerprints.forEach(assertFingerprint)
 
+  // Node drops what is beyond its own count in silence, so it must not count: an Authorization among the dropped would not be seen.
+  const tooManyHeaders = ({ incoming }: HttpBindings | Http2Bindings): boolean =>
+    incoming.rawHeaders.length > 2 * limits.maxHeaders
   const server = createAdaptorServer({
-    fetch: options.fetch,
+    fetch: (request, env) => (tooManyHeaders(env) ? new Response(null, { status: 431 }) : options.fetch(request, env)),
     createServer,
     serverOptions: {
       ...options.tls,
@@ -107,12 +119,15 @@ export async function serveTls(options: TlsServerOptions): Promise<TlsServer> {
       // Node looks for overdue requests at this interval only; its own default, 30 s, would be the real limit.
       connectionsCheckingInterval: Math.min(1_000, limits.headersTimeoutMs, limits.requestTimeoutMs),
       maxHeaderSize: limits.maxHeaderBytes,
+      ServerResponse: SafeAnswer,
       noDelay: true,
       // A client whose machine vanished without a word is found out by TCP probes.
       keepAlive: true,
       keepAliveInitialDelay: 30_000,
     },
   }) as Server
+  server.timeout = limits.idleTimeoutMs
+  server.maxHeadersCount = 0
   server.maxConnections = limits.maxConnections
   server.maxRequestsPerSocket = limits.maxRequestsPerSocket
 
@@ -122,11 +137,14 @@ export async function serveTls(options: TlsServerOptions): Promise<TlsServer> {
   }
   // Every accepted socket, also those still shaking hands, which Node's HTTP layer does not know yet; at most maxConnections.
   const sockets = new Set<Socket>()
+  const ofAddress = share(limits.maxConnectionsEach)
+  const ofCertificate = share(limits.maxConnectionsEach)
   server.prependListener('connection', (socket: Socket) => {
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
     const address = socket.remoteAddress ?? ''
     if (allowed && !allowed.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')) refuse(socket, 'address', null)
+    else if (!ofAddress(neighbourhood(address), socket)) refuse(socket, 'too_many', null)
   })
   // Before the HTTP parser's own listener: a refused client's bytes, which may already be here, are never parsed.
   server.prependListener('secureConnection', (socket: TLSSocket) => {
@@ -135,9 +153,11 @@ export async function serveTls(options: TlsServerOptions): Promise<TlsServer> {
     if (clients.mode === 'pinned' && (fingerprint === null || !clients.fingerprints.has(fingerprint))) {
       refuse(socket, 'certificate', fingerprint)
     } else if (fingerprint !== null) {
-      peers.set(socket, fingerprint)
+      if (ofCertificate(fingerprint, socket)) peers.set(socket, fingerprint)
+      else refuse(socket, 'too_many', fingerprint)
     }
   })
+  server.on('clientError', answerUnreadable)
   server.on('tlsClientError', (_error: Error, socket: TLSSocket) => refuse(socket, 'handshake', null))
 
   await new Promise<void>((resolve, reject) => {
@@ -169,6 +189,31 @@ function drain(server: Server, sockets: ReadonlySet<Socket>, drainMs: number): P
       resolve()
     })
   })
+}
+
+/** @returns whether one more open connection is within the share of whoever holds it; if so it is counted until it closes. */
+function share(max: number): (holder: string, socket: Socket) => boolean {
+  const open = new Map<string, number>()
+  return (holder, socket) => {
+    const held = open.get(holder) ?? 0
+    if (held >= max) return false
+    open.set(holder, held + 1)
+    socket.once('close', () => {
+      const left = (open.get(holder) ?? 1) - 1
+      if (left > 0) open.set(holder, left)
+      else open.delete(holder)
+    })
+    return true
+  }
+}
+
+/** Whoever has one IPv6 address has the whole /64 around it. */
+function neighbourhood(address: string): string {
+  if (!isIPv6(address) || address.includes('.')) return address
+  const [head = '', tail] = address.split('::')
+  const groups = head.split(':').filter(Boolean)
+  const rest = (tail ?? '').split(':').filter(Boolean)
+  return [...groups, ...Array.from({ length: 8 - groups.length - rest.length }, () => '0'), ...rest].slice(0, 4).join(':')
 }
 
 function networks(entries: readonly string[]): BlockList {

@@ -16,15 +16,6 @@ export interface HttpAppOptions {
   readonly onUnexpected?: (error: unknown) => void
 }
 
-/** An answer is for its caller alone and is data, never a page (the page at /docs sets its own policy). */
-const HEADERS: readonly (readonly [string, string])[] = [
-  ['Cache-Control', 'no-store'],
-  ['Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'"],
-  ['Cross-Origin-Resource-Policy', 'same-origin'],
-  ['Referrer-Policy', 'no-referrer'],
-  ['X-Content-Type-Options', 'nosniff'],
-]
-
 /** Anybody may invent a method; a measurement's labels are bounded. */
 const METHODS = new Set(['GET', 'HEAD', 'POST'])
 
@@ -67,7 +58,6 @@ export function createHttpApp(options: HttpAppOptions): OpenAPIHono<HttpEnv> {
       }
     })
     c.header('X-Request-Id', exchangeId)
-    for (const [name, value] of HEADERS) c.header(name, value)
     await next()
     const seconds = (performance.now() - started) / 1000
     const { status } = c.res

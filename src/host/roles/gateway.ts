@@ -2,7 +2,7 @@ import { createPrivateKey, type KeyObject, randomBytes, sign } from 'node:crypto
 import type { Logger } from 'pino'
 import { wipe } from '../../protocol/engine/bytes.ts'
 import { createPeerClient } from '../../transport/peer-client.ts'
-import { serveTls } from '../../transport/tls-server.ts'
+import { type ServerLimits, serveTls } from '../../transport/tls-server.ts'
 import { DEFAULT_ADMISSION } from '../api/admission.ts'
 import { ApiProblem } from '../api/problem.ts'
 import { SetState } from '../api/schemas.ts'
@@ -63,7 +63,11 @@ function readiness(coordinator: CoordinatorClient): () => Promise<boolean> {
 }
 
 /** Starts a gateway. Resolves when it serves. */
-export async function startGateway(config: GatewayConfig, log: Logger): Promise<{ url: string; close(): Promise<void> }> {
+export async function startGateway(
+  config: GatewayConfig,
+  log: Logger,
+  limits: Partial<ServerLimits> = {},
+): Promise<{ url: string; close(): Promise<void> }> {
   const curves = selectCurves(config.curve)
   const { roster, audience } = config.roster
   const metrics = createMetrics({ role: 'gateway', name: config.name })
@@ -130,6 +134,7 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
     tls,
     clients: { mode: config.principals.length > 0 ? 'request' : 'none' },
     allowFrom: config.allowFrom,
+    limits,
     onRefused: (refusal) => log.warn(refusal, 'connection refused'),
   })
   const stopPruning = startPruning(
