@@ -89,12 +89,9 @@ describe('problems', () => {
 })
 
 describe('every answer', () => {
-  it('has an id, which is in the access log with the caller, and headers that keep it from being kept or rendered', async () => {
+  it('has an id, which is in the access log with the caller', async () => {
     for (const path of ['/api/v1/set', '/api/v1/keys?limit=x', '/nowhere', '/health', '/openapi.json']) {
       const answer = await c.app.request(path)
-      expect(answer.headers.get('cache-control')).toBe('no-store')
-      expect(answer.headers.get('x-content-type-options')).toBe('nosniff')
-      expect(answer.headers.get('content-security-policy')).toContain("default-src 'none'")
       const line = c.sink.lines().findLast((l) => l['msg'] === 'call')
       expect(line).toMatchObject({
         reqId: answer.headers.get('x-request-id'),

@@ -44,6 +44,8 @@ export interface SetOptions {
   /** Signers that their operator does not let take part in hm. */
   readonly withoutHm?: readonly PartyId[]
   readonly log?: Logger
+  /** Whom the signers know beside alice and bob. */
+  readonly credentials?: readonly Credential[]
   /** A set that exists: its stores, and the secrets that they and its users need. */
   readonly founded?: { readonly dir: string; readonly secrets: SetSecrets }
 }
@@ -119,13 +121,16 @@ export async function inProcessSet(options: SetOptions = {}) {
     tlsFingerprint: 'ab'.repeat(32),
   }))
   const rosterFile = { roster, audience, signers: addresses }
-  const credentials: Credential[] = [...seeds].map(([id, seed]) => ({
-    id,
-    tenant: id.slice(5),
-    alg: 'ed25519',
-    publicKey: curves.ed25519PublicKey(seed),
-    digest: id === 'cred_alice',
-  }))
+  const own = [...seeds].map(
+    ([id, seed]): Credential => ({
+      id,
+      tenant: id.slice(5),
+      alg: 'ed25519',
+      publicKey: curves.ed25519PublicKey(seed),
+      digest: id === 'cred_alice',
+    }),
+  )
+  const credentials = [...own, ...(options.credentials ?? [])]
   /** Milliseconds by which each host's clock is ahead; 0 is the coordinator. */
   const clocks = new Map<number, number>()
   const clock = (host: number) => (): number => Date.now() + (clocks.get(host) ?? 0)
