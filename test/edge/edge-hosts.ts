@@ -99,6 +99,7 @@ export async function edgeHosts(directory: string, options: EdgeOptions = {}) {
     maxBytes: MAX_FRAME,
     onError: (err, path) => sinks.signer.log.error({ err, path }, 'a frame could not be answered'),
   })
+  routes.get('/metrics', (c) => c.text('up'))
   const signer = await serveTls({
     fetch: routes.fetch,
     host: LOOPBACK,

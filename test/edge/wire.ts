@@ -1,3 +1,4 @@
+import { subscribe } from 'node:diagnostics_channel'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 
@@ -152,3 +153,13 @@ export function requestText({ method, path, headers = {}, body }: Sent): string 
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`)
   return `${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n${text}`
 }
+
+const accepted = new Set<Socket>()
+subscribe('net.server.socket', (message) => {
+  const { socket } = message as { readonly socket: Socket }
+  accepted.add(socket)
+  socket.once('close', () => accepted.delete(socket))
+})
+
+/** Connections that the host on this port has open, by its own account. */
+export const heldBy = (port: number): number => [...accepted].filter((socket) => socket.localPort === port).length
