@@ -4,8 +4,11 @@ import { boundedBody } from './bounded-body.ts'
 import { MSGPACK } from './peer.ts'
 import { peerFingerprint } from './tls-server.ts'
 
-/** Octets in, octets out. Whatever it throws becomes a 500 without a body, so peers learn nothing from it. */
+/** Octets in, octets out. Whatever else it throws becomes a 500 without a body, so peers learn nothing from it. */
 export type PeerHandler = (body: Uint8Array, peer: { readonly fingerprint: string }) => Promise<Uint8Array>
+
+/** Thrown by a handler for octets that are no message of its route: the peer's fault, and no error of ours. */
+export class UnreadableMessage extends Error {}
 
 export interface PeerRoutesOptions {
   /** By path, e.g. `/v1/round`. Only POST exists. */
@@ -22,7 +25,7 @@ export interface PeerRoutesOptions {
 const MAX_HELD_BYTES = 256 * 2 ** 20
 
 /**
- * The routes between peers. Answers: 200 msgpack; 403 no client certificate; 404 unknown path; 413 body over `maxBytes`;
+ * The routes between peers. Answers: 200 msgpack; 400 {@link UnreadableMessage}; 403 no client certificate; 404 unknown path; 413 body over `maxBytes`;
  * 415 not msgpack; 500 the handler threw; 503 `maxConcurrent` or `maxHeldBytes` reached. All but 200 have an empty body.
  */
 export function peerRoutes(options: PeerRoutesOptions): Hono {
@@ -51,6 +54,7 @@ export function peerRoutes(options: PeerRoutesOptions): Hono {
           const answer = await handler(body, { fingerprint })
           return c.body(answer as Uint8Array<ArrayBuffer>, 200, { 'content-type': MSGPACK })
         } catch (error) {
+          if (error instanceof UnreadableMessage) return c.body(null, 400)
           onError(error, path)
           return c.body(null, 500)
         }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { peerRoutes } from '../../src/transport/inbound.ts'
+import { peerRoutes, UnreadableMessage } from '../../src/transport/inbound.ts'
 import { serveTls } from '../../src/transport/tls-server.ts'
 import { bytes, call, failure, signer, startSigner, text } from './fixture/set.ts'
 
@@ -70,6 +70,14 @@ it('keeps what a handler throws to itself', async () => {
     expect(JSON.stringify(answer.headers)).not.toContain('share')
   }
   expect(server.errors).toEqual([secret, secret])
+})
+
+it('answers a message that its handler cannot read with 400, which is no error of ours', async () => {
+  const handlers = { '/read': () => Promise.reject(new UnreadableMessage()) }
+  await using server = await startSigner({ handlers })
+  await using peer = call(server.url)
+  const answer = await peer.request({ method: 'POST', path: '/read', headers: MSGPACK, body: bytes('x'), ...IN_TIME })
+  expect([answer.status, answer.body.length, server.errors]).toEqual([400, 0, []])
 })
 
 it('bounds the requests in hand and says 503 beyond, at once', async () => {

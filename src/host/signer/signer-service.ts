@@ -25,6 +25,7 @@ import { CERTIFICATE, verifyCertificate } from '../../protocol/keygen/certificat
 import { PUBLIC_PACKAGE } from '../../protocol/keygen/key-record.ts'
 import { requestHash } from '../../protocol/request/authorize.ts'
 import type { Scheme, Usage } from '../../protocol/request/document.ts'
+import { UnreadableMessage } from '../../transport/inbound.ts'
 import type { SignerConfig } from '../config/config.ts'
 import type { SignerStore, StoredSignerKey } from '../store/signer-store.ts'
 import type { CryptoClient } from './crypto-client.ts'
@@ -101,6 +102,13 @@ const decoded = <T>(codec: Codec<T>, body: Uint8Array): T | null => {
   } catch {
     return null
   }
+}
+
+/** For routes whose answer has no place for a refusal. */
+function readable<T>(codec: Codec<T>, body: Uint8Array): T {
+  const frame = decoded(codec, body)
+  if (frame === null) throw new UnreadableMessage()
+  return frame
 }
 
 async function openSigning(o: SignerServiceOptions, body: Uint8Array): Promise<Reply> {
@@ -232,7 +240,7 @@ async function end(o: SignerServiceOptions, frame: Uint8Array): Promise<void> {
 }
 
 async function status(o: SignerServiceOptions, body: Uint8Array, nextPending: () => readonly Uint8Array[]): Promise<Uint8Array> {
-  const { tickets } = STATUS_REQUEST.decode(body)
+  const { tickets } = readable(STATUS_REQUEST, body)
   const answer = await o.crypto.ask('status', { tickets })
   o.metrics.sessions(answer.sessions)
   return STATUS.encode({
@@ -250,7 +258,7 @@ async function status(o: SignerServiceOptions, body: Uint8Array, nextPending: ()
 
 /** Decision 3: a signer that missed the certificate gets it later, from whoever has it; it believes the n signatures only. */
 async function certificate(o: SignerServiceOptions, body: Uint8Array): Promise<Uint8Array> {
-  const request = CERTIFICATE_REQUEST.decode(body)
+  const request = readable(CERTIFICATE_REQUEST, body)
   const stored = o.store.getKey(request.keyId)
   if (stored?.state === 'pending' && request.certificate.length > 0 && fits(o, stored, request.certificate)) {
     o.store.activate(stored.keyId, request.certificate)
@@ -282,7 +290,7 @@ function fits(o: SignerServiceOptions, stored: StoredSignerKey, bytes: Uint8Arra
 }
 
 async function keys(o: SignerServiceOptions, body: Uint8Array): Promise<Uint8Array> {
-  const { after, limit } = KEYS_REQUEST.decode(body)
+  const { after, limit } = readable(KEYS_REQUEST, body)
   const page = o.store.activeKeys(after.length === 32 ? after : null, limit)
   return KEYS_REPLY.encode({ keyIds: page.map((k) => k.keyId) })
 }

@@ -14,6 +14,7 @@ import { CERTIFICATE, type Certificate } from '../../../src/protocol/keygen/cert
 import { requestHash } from '../../../src/protocol/request/authorize.ts'
 import { encodeDocument, type KeyUpdateDocument, parseDocument } from '../../../src/protocol/request/document.ts'
 import { receiptMessage } from '../../../src/protocol/request/key-update.ts'
+import { UnreadableMessage } from '../../../src/transport/inbound.ts'
 import { pack, unpack } from '../container.ts'
 import { mended } from '../coordinator-moves.ts'
 import { honestSessions, sharedKeys } from '../honest-steps.ts'
@@ -111,6 +112,8 @@ export async function open(): Promise<FuzzTarget> {
         seeds.set(`frozen-in-session-${scheme}`, pack(0, ...steps.slice(0, -1), update({}), ...steps.slice(-1)))
       }
       seeds.set('status', pack(0, step('status', frames.STATUS_REQUEST.encode({ tickets: 4 }))))
+      for (const route of ['status', 'keys', 'certificate'] as const)
+        seeds.set(`unreadable-${route}`, pack(0, step(route, Uint8Array.of(1))))
       seeds.set('keys', pack(0, step('keys', frames.KEYS_REQUEST.encode({ after: none, limit: 256 }))))
       seeds.set('certificate-asked', pack(0, certify(none)))
       seeds.set('certificate-brought', pack(0, certify(CERTIFICATE.encode(pending)), certify(none)))
@@ -127,6 +130,9 @@ export async function open(): Promise<FuzzTarget> {
       'openKeygen sent',
       'status answered',
       'keys answered',
+      'status unreadable',
+      'keys unreadable',
+      'certificate unreadable',
       'certificate answered',
       'certificate active',
     ],
@@ -174,8 +180,7 @@ export async function open(): Promise<FuzzTarget> {
           const step: Step = mended(unpackStep(part), container, own, last)
           now += step.later * 1000
           const answer = await handlers[ROUTES[step.route]]?.(step.frame).catch((error: unknown) => {
-            // Frames of these routes are read on the main thread; the transport turns the codec's error into an empty 500.
-            if (error instanceof RangeError && ownAnswer(step.route)) return null
+            if (error instanceof UnreadableMessage && ownAnswer(step.route)) return null
             throw error
           })
           if (answer === undefined) throw new Error(`no route ${step.route}`)
