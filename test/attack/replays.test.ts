@@ -264,7 +264,7 @@ describe('S-01 a coordinator that replays', () => {
     expect(new Set(active).size).toBeLessThanOrEqual(1)
   })
 
-  it('K-14 a certificate of another key, or of fewer signers, makes no pending key active', async () => {
+  it('K-14, K-15 a certificate of another key, or of fewer signers, makes no pending key active', async () => {
     const request = set.request('cred_alice', set.keygen('eddsa-ed25519'))
     const requestId = JSON.parse(new TextDecoder().decode(request.document)).request_id
     const setup = c.setupOf({ protocol: 'dkg', signers: [1, 2, 3] })

@@ -22,7 +22,7 @@ describe('a sealed record', () => {
     expect(new Set(nonces).size).toBe(200)
   })
 
-  it('does not open with any bit changed, cut or added', () => {
+  it('D-07, U-02 does not open with any bit changed, cut or added', () => {
     const sealed = sealRecord(KEY, PLACE, SHARE)
     for (let bit = 0; bit < 8 * sealed.length; bit++) {
       const changed = Uint8Array.from(sealed)
@@ -60,7 +60,7 @@ describe('a sealed record', () => {
     expect(Buffer.isBuffer(plain)).toBe(false)
   })
 
-  it('of the first release still opens', () => {
+  it('D-08 of the first release still opens', () => {
     const sealed = fromHex('01796c39dca21610ef234aff0ef3358647f6daab2bbb71fd9dadd0304e52006fb6005b47ec5ca1b249f64cbb6e')
     expect(openRecord(KEY, PLACE, sealed)).toEqual(SHARE)
   })

@@ -316,11 +316,12 @@ export async function inProcessSet(options: SetOptions = {}) {
     revive: (id: PartyId) => {
       Object.assign(signerOf(id), { alive: true, silent: false })
     },
-    /** A new process over the same store. */
-    restart: (id: PartyId) => {
+    /** A new process over the same store; `meanwhile` may do to its file what an operator or a thief could. */
+    restart: (id: PartyId, meanwhile: (file: string) => void = () => {}) => {
       const old = signerOf(id)
       old.actor.close()
       old.store.database.close()
+      meanwhile(join(dir, `signer-${id}.db`))
       signers[id - 1] = startSigner(id - 1)
     },
     /** A new crypto worker in the same process. */

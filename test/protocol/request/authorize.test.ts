@@ -152,7 +152,7 @@ describe('then, in this order', () => {
     ['D-10 clock at 0', 0, '/issued_at'],
     ['D-10 clock that is no number', Number.NaN, '/issued_at'],
     ['D-10 clock at infinity', Number.POSITIVE_INFINITY, '/expires_at'],
-  ])('the time: %s', (_name, now, pointer) => {
+  ])('D-10 the time: %s', (_name, now, pointer) => {
     if (pointer === null) expect(run({ now })).toBe(edKey)
     else expectRefusal(() => run({ now }), 'request_expired', pointer)
   })
@@ -164,7 +164,7 @@ describe('then, in this order', () => {
     ['D-10 far future', { expiresAt: NOW + MAX_LIFE_MS + 1 }],
     ['T-08 issue missing', { issuedAt: undefined as unknown as number }],
     ['D-10 issue at the beginning of time', { issuedAt: 0 }],
-  ])('the time of a document that never went through the parser: %s', (_name, change) => {
+  ])('D-10 the time of a document that never went through the parser: %s', (_name, change) => {
     const document = { ...signDocument, ...change } as Document
     expectRefusal(() => run({ bytes, document }), 'request_expired')
   })

@@ -200,7 +200,7 @@ describe('a key update', () => {
   })
 })
 
-describe('each rule', () => {
+describe('D-06, D-10, D-11, F-14, C-10 each rule', () => {
   const rules: [string, Record<string, unknown>, RequestCode, string][] = [
     ['type of a later version', { type: 'sign.v2' }, 'malformed_request', '/type'],
     ['request id without prefix', { request_id: '1' }, 'malformed_request', '/request_id'],

@@ -58,7 +58,7 @@ describe('strict JSON takes', () => {
   })
 })
 
-describe('strict JSON refuses', () => {
+describe('D-05, C-10 strict JSON refuses', () => {
   it.each([
     ['D-05 duplicate names', '{"a":1,"a":1}'],
     ['D-05 names equal after unescaping', '{"a":1,"\\u0061":1}'],

@@ -1,0 +1,18 @@
+import { describe, expect, it } from 'vitest'
+import { leak } from '../timing/measure.ts'
+import { KNOWN_BAD, SUBJECTS } from '../timing/subjects.ts'
+import { SUSPICIOUS } from '../timing/welch.ts'
+
+const SAMPLES = 100_000
+
+describe('C-01 time does not depend on secrets', () => {
+  it.each(KNOWN_BAD)('or it would be noticed: $name', (subject) => {
+    expect(Math.abs(leak(subject, SAMPLES).t)).toBeGreaterThan(2 * SUSPICIOUS)
+  })
+
+  it.each(SUBJECTS)('$name', (subject) => {
+    const { t, difference, limit } = leak(subject, SAMPLES)
+    console.log(`${subject.name}: t = ${t.toFixed(2)}, ${difference.toFixed(2)} ns apart, would see ${limit.toFixed(2)} ns`)
+    expect(Math.abs(t)).toBeLessThan(SUSPICIOUS)
+  })
+})
