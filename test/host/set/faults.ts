@@ -66,25 +66,30 @@ export async function record(set: TestSet, run: () => Promise<unknown>): Promise
   return all
 }
 
+export interface Fault {
+  readonly place: Place
+  readonly kind: FaultKind
+}
+
 /**
- * Runs with one fault at one place. `earlier` are whole runs of the same kind, whose frames and answers stand for another session's.
+ * Runs with a fault at each of some places. `earlier` are whole runs of the same kind, whose frames and answers stand for another session's.
  * @param where fraction of the bytes at which a corruption hits.
- * @returns what the run returned, and whether it came by the place at all.
+ * @returns what the run returned, and at how many of the places it came by.
  */
-export async function withFault<T>(
+export async function withFaults<T>(
   set: TestSet,
-  place: Place,
-  kind: FaultKind,
+  faults: readonly Fault[],
   earlier: readonly Recorded[],
   where: number,
   run: () => Promise<T>,
-): Promise<{ readonly result: T; readonly hit: boolean }> {
-  const other = earlier.find((r) => same(r, place))
-  let hit = false
+): Promise<{ readonly result: T; readonly hits: number }> {
+  let hits = 0
   const stop = at(set, async (here, frame, deliver) => {
-    if (!same(here, place)) return await deliver(frame)
-    hit = true
-    switch (kind) {
+    const fault = faults.find((f) => same(f.place, here))
+    if (fault === undefined) return await deliver(frame)
+    hits += 1
+    const other = earlier.find((r) => same(r, here))
+    switch (fault.kind) {
       case 'drop the frame':
         throw new Error('lost')
       case 'drop the answer':
@@ -115,7 +120,7 @@ export async function withFault<T>(
   })
   try {
     const result = await run()
-    return { result, hit }
+    return { result, hits }
   } finally {
     stop()
   }
