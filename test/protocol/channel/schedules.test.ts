@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { nameOf, type Parcel, type Rule, whenOf } from '../../simulator/relay.ts'
+import { expectSameInAnyOrder, SCHEDULED } from '../../simulator/schedules.ts'
 import { chat, endings, finished } from './chatter.ts'
 
 const all = [1, 2, 3]
@@ -45,4 +46,11 @@ describe('14.1 lost and reordered', () => {
       }
     }
   })
+})
+
+describe('T-04 random schedules, with the same result as the ordered run', () => {
+  // A thousand in all; npm run test:long makes it a thousand for each protocol.
+  it.each(Object.keys(SCHEDULED))('%s', (name) =>
+    expectSameInAnyOrder(name, /prss/.test(name) ? 15 : /key/.test(name) ? 50 : 300),
+  )
 })
