@@ -6,7 +6,7 @@ import { FRAMES } from './registry.ts'
 
 const ROUTE_NAMES = Object.keys(ROUTES) as readonly Route[]
 /** One mutant in so many; npm run test:long tries each. */
-const EVERY = { request: 5, answer: 29 }
+const EVERY = { request: 11, answer: 47 }
 
 describe('every frame said wrong', () => {
   let set: Awaited<ReturnType<typeof mutantFrames>>

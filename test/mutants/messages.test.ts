@@ -4,7 +4,7 @@ import { sampled } from './mutate.ts'
 import { MESSAGES } from './registry.ts'
 
 /** One mutant in so many, all fields in turn; npm run test:long tries each. */
-const EVERY = 6
+const EVERY = 11
 
 const cases = messageCases()
 

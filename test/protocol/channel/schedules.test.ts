@@ -27,9 +27,9 @@ describe('14.1 lost and reordered', () => {
     },
   )
 
-  it('every pair of messages lost: silence, nobody named, and the lost ones are missed by whom they were for', () => {
+  it('every third pair of messages lost: silence, nobody named, and the lost ones are missed by whom they were for', () => {
     for (const [i, first] of honest.sent.entries()) {
-      for (const second of honest.sent.slice(i + 1)) {
+      for (const second of honest.sent.slice(i + 1).filter((_, k) => (i + k) % 3 === 0)) {
         const lost = [first, second]
         const run = chat('honest', { rules: lost.map((p) => ({ when: whenOf(p), act: () => [] })) })
         const where = lost.map(nameOf).join('; ')
