@@ -13,7 +13,10 @@ export interface SignerState {
   readonly up: boolean
   /** Milliseconds since the Unix epoch of the last change of `up`. */
   readonly since: number
+  /** Of the last heartbeat; null while the signer is down. */
   readonly rttMs: number | null
+  /** Milliseconds since the Unix epoch of the last heartbeat that was answered. */
+  readonly heardAt: number | null
   /** Of the last answer; stays while the signer is down. */
   readonly status: SignerStatus | null
   /** Its last answer was in another version of the frames than ours: no session can have it until one of us is updated. */
@@ -49,7 +52,7 @@ export class SignerMonitor {
     this.#timers = options.timers ?? SYSTEM_TIMERS
     const since = options.now()
     this.#states = new Map(
-      options.links.map((l) => [l.id, { id: l.id, up: false, since, rttMs: null, status: null, foreign: false }]),
+      options.links.map((l) => [l.id, { id: l.id, up: false, since, rttMs: null, heardAt: null, status: null, foreign: false }]),
     )
   }
 
@@ -152,7 +155,8 @@ export class SignerMonitor {
     this.#o.stock.add(link.id, status.tickets)
     const up = usable
     const since = up === before.up && !restarted ? before.since : this.#o.now()
-    this.#set({ id: link.id, up, since, rttMs: Math.round(rttMs * 100) / 100, status, foreign: false })
+    const heardAt = this.#o.now()
+    this.#set({ id: link.id, up, since, rttMs: Math.round(rttMs * 100) / 100, heardAt, status, foreign: false })
   }
 
   #set(state: SignerState): void {

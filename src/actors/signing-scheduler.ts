@@ -17,8 +17,7 @@ export interface SessionReport {
   readonly engine: Engine
   readonly scheme: Scheme
   readonly signers: readonly PartyId[]
-  /** Request ids of the batch. */
-  readonly requests: readonly string[]
+  readonly items: readonly SessionItem[]
   readonly ms: number
   readonly end: SigningEnd
 }
@@ -190,7 +189,7 @@ export class SigningScheduler {
         onTickets: (from, tickets) => this.#o.prss.restock(from, tickets),
       })
       const ms = this.#timers.elapsed() - started
-      this.#o.onSession({ engine, scheme, signers, requests: live.map((j) => j.item.requestId), ms, end })
+      this.#o.onSession({ engine, scheme, signers, items: live.map((j) => j.item), ms, end })
       const attempts = Math.max(...live.map((j) => j.attempts))
       if (end.type === 'failed' && PAUSE_AFTER.has(end.code) && attempts < MAX_ATTEMPTS)
         await sleep(this.#timers, PAUSE_MS * 2 ** attempts)

@@ -72,10 +72,18 @@ class Signers {
 
   #state(id: number): SignerState {
     const report = this.reported.get(id)
-    if (report === undefined) return { id, up: true, since: 0, rttMs: 1, status: null, foreign: false }
+    if (report === undefined) return { id, up: true, since: 0, rttMs: 1, heardAt: 0, status: null, foreign: false }
     const generations = report.kids.length === 0 ? [] : [{ threshold: 2, signers: SIGNERS, kids: report.kids }]
     const rest = { version: '', index: id, rosterHash: new Uint8Array(32), curve: '', ready: 1, tickets: [], pending: [] }
-    return { id, up: true, since: 0, rttMs: 1, status: { ...rest, bootNonce: report.boot, generations }, foreign: false }
+    return {
+      id,
+      up: true,
+      since: 0,
+      rttMs: 1,
+      heardAt: 0,
+      status: { ...rest, bootNonce: report.boot, generations },
+      foreign: false,
+    }
   }
 
   digest(): Uint8Array {

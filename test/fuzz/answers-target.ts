@@ -1,6 +1,6 @@
 import { AssemblerActor } from '../../src/actors/assembler-actor.ts'
 import { ASSEMBLE, ASSEMBLED, OUTCOME_TYPES } from '../../src/actors/assembler-commands.ts'
-import { verifySignature } from '../../src/host/gateway/verify-signature.ts'
+import { verifySignature } from '../../src/host/api/verify-signature.ts'
 import { nobleCurves } from '../../src/protocol/curve/noble-curves.ts'
 import { ASSEMBLER, type PartyId } from '../../src/protocol/engine/party.ts'
 import type { Scheme } from '../../src/protocol/request/document.ts'

@@ -1,4 +1,6 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
+import type { Curves } from '../../protocol/curve/curves.ts'
+import { fromHex } from '../../protocol/engine/bytes.ts'
 import { peerFingerprint } from '../../transport/tls-server.ts'
 import type { Client, CoordinatorService, SignatureView, SignedRequest } from './coordinator-service.ts'
 import { createMount, validate } from './endpoint.ts'
@@ -6,7 +8,7 @@ import { createHttpApp, type HttpAppOptions } from './http-app.ts'
 import type { HttpEnv } from './http-env.ts'
 import { itemProblem } from './item-problem.ts'
 import { ApiProblem, type ProblemCode } from './problem.ts'
-import { renderKey, renderSet, renderSignature } from './render.ts'
+import { renderKey, renderSession, renderSet, renderSignature } from './render.ts'
 import {
   BatchResult,
   DEFAULT_PAGE,
@@ -15,6 +17,8 @@ import {
   KeyPage,
   KeyParams,
   KeyQuery,
+  Session,
+  SessionParams,
   SetState,
   Signature,
   SignatureParams,
@@ -22,9 +26,12 @@ import {
 } from './schemas.ts'
 import { MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES, SignedBatchBody, SignedRequestBody, signedRequestOf } from './signed-request.ts'
 import { type HostInfo, mountSystemRoutes } from './system-routes.ts'
+import { VERIFY, verdictOn } from './verify-endpoint.ts'
 
 export interface CoordinatorAppOptions extends HttpAppOptions {
   readonly service: CoordinatorService
+  /** For public checks only. */
+  readonly curves: Curves
   /** The configured client of a certificate (SHA-256 of the DER, 64 lower-case hex digits; null: none was proven). */
   readonly clientOf: (fingerprint: string | null) => Client | null
   readonly info: HostInfo
@@ -49,7 +56,7 @@ const SIGNING_PROBLEMS: readonly ProblemCode[] = [
 
 /** The coordinator's API as a value: it never listens, holds no authority, and checks form, limits and who is connected. */
 export function createCoordinatorApp(options: CoordinatorAppOptions): OpenAPIHono<HttpEnv> {
-  const { service, clientOf, metrics, info } = options
+  const { service, curves, clientOf, metrics, info } = options
   const app = createHttpApp(options)
   app.openAPIRegistry.registerComponent('securitySchemes', 'mutualTLS', {
     type: 'mutualTLS',
@@ -209,6 +216,30 @@ export function createCoordinatorApp(options: CoordinatorAppOptions): OpenAPIHon
     },
     async (c, { params, query }, client) =>
       c.json(renderSignature(await service.getSignature(params.id, client, query.wait_ms ?? 0))),
+  )
+
+  mount.guarded(
+    {
+      method: 'get',
+      path: '/api/v1/sessions/{id}',
+      tag: 'operations',
+      summary: 'Read a session',
+      description:
+        'One of the last 4,096 signing sessions, if a request of the client’s credentials was in it. Forgotten at a restart.',
+      params: SessionParams,
+      answers: { 200: { description: 'The session', schema: Session } },
+      problems: ['not_found'],
+    },
+    (c, { params }, client) => c.json(renderSession(service.getSession(params.id, client))),
+  )
+
+  mount.guarded({ ...VERIFY, problems: ['key_not_found', 'payload_invalid'] }, (c, { body }, client) =>
+    c.json(
+      verdictOn(curves, body, (id) => {
+        const { scheme, publicKey } = service.getKey(id, client)
+        return { scheme, publicKey: fromHex(publicKey.slice(2)) }
+      }),
+    ),
   )
 
   mount.guarded(

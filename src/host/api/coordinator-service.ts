@@ -50,7 +50,33 @@ export interface SignatureView {
     | null
   readonly engine: 'hm' | 'frost'
   readonly signers: readonly number[]
+  /** The last session it was tried in, while the coordinator remembers it. */
+  readonly sessionId?: string
   readonly timingMs: { readonly queue: number; readonly sign: number; readonly total: number }
+}
+
+export interface SessionItemView {
+  readonly requestId: string
+  readonly signatureId: string
+  readonly outcome: 'signed' | 'refused' | 'failed'
+  /** Why not, for `refused` and `failed`: a refusal or a fault code. */
+  readonly code: string | null
+}
+
+/** One signing session and what became of the caller's requests in it. */
+export interface SessionView {
+  /** `ses_` and 64 hex digits. */
+  readonly id: string
+  readonly engine: 'hm' | 'frost'
+  readonly scheme: Scheme
+  readonly state: 'done' | 'failed'
+  readonly code: string | null
+  readonly signers: readonly string[]
+  readonly missing: readonly string[]
+  readonly culprits: readonly string[]
+  readonly startedAt: string
+  readonly endedAt: string
+  readonly items: readonly SessionItemView[]
 }
 
 export interface SignerView {
@@ -59,6 +85,7 @@ export interface SignerView {
   readonly state: 'up' | 'down' | 'starting' | 'incompatible'
   readonly version: string | null
   readonly rttMs: number | null
+  readonly heardAt: string | null
   readonly curve: string | null
   readonly since: string
 }
@@ -84,6 +111,7 @@ export interface CoordinatorService {
     client: Client,
   ): { readonly keys: readonly KeyView[]; readonly nextCursor: string | null }
   getSignature(id: string, client: Client, waitMs: number): Promise<SignatureView>
+  getSession(id: string, client: Client): SessionView
   set(): SetView
   /** Whether a quorum of signers is reachable for at least one scheme. */
   ready(): boolean

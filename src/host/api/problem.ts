@@ -60,6 +60,8 @@ export interface ProblemFields {
   readonly culprits?: readonly string[] | undefined
   /** Where it is not the code's usual one; whoever knows that nothing was released says so. */
   readonly outcome?: Outcome | undefined
+  /** `ses_…` of the last session the request was in. */
+  readonly sessionId?: string | undefined
   /** For the log only. */
   readonly cause?: unknown
 }
@@ -73,6 +75,7 @@ export class ApiProblem extends Error {
   readonly errors: readonly FieldError[] | undefined
   readonly missing: readonly string[] | undefined
   readonly culprits: readonly string[] | undefined
+  readonly sessionId: string | undefined
   readonly outcome: Outcome
 
   constructor(code: ProblemCode, detail: string, fields: ProblemFields = {}) {
@@ -85,6 +88,7 @@ export class ApiProblem extends Error {
     this.errors = fields.errors
     this.missing = fields.missing
     this.culprits = fields.culprits
+    this.sessionId = fields.sessionId
     this.outcome = fields.outcome ?? PROBLEMS[code].outcome
   }
 
@@ -95,6 +99,10 @@ export class ApiProblem extends Error {
   /** The same problem, naming the request it belongs to. */
   withRequest(requestId: string): ApiProblem {
     return new ApiProblem(this.code, this.detail, { ...this, requestId, cause: this.cause })
+  }
+
+  withSession(sessionId: string): ApiProblem {
+    return new ApiProblem(this.code, this.detail, { ...this, sessionId, cause: this.cause })
   }
 }
 
@@ -111,6 +119,7 @@ export interface ProblemBody {
   readonly errors?: readonly FieldError[]
   readonly missing?: readonly string[]
   readonly culprits?: readonly string[]
+  readonly session_id?: string
   readonly outcome?: Outcome
 }
 
@@ -137,6 +146,7 @@ export function problemBody(problem: ApiProblem, exchangeId: string, withOutcome
     ...(problem.errors === undefined ? {} : { errors: problem.errors }),
     ...(problem.missing === undefined ? {} : { missing: problem.missing }),
     ...(problem.culprits === undefined ? {} : { culprits: problem.culprits }),
+    ...(problem.sessionId === undefined ? {} : { session_id: problem.sessionId }),
     ...(withOutcome ? { outcome: problem.outcome } : {}),
   }
 }

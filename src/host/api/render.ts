@@ -3,13 +3,14 @@ import { secp256k1 } from '@noble/curves/secp256k1.js'
 import { fromHex, toHex } from '../../protocol/engine/bytes.ts'
 import type { Scheme } from '../../protocol/request/document.ts'
 import { type Addresses, addressesOf } from './address.ts'
-import type { KeyView, SetView, SignatureView } from './coordinator-service.ts'
-import type { Key, SetState, Signature } from './schemas.ts'
+import type { KeyView, SessionView, SetView, SignatureView } from './coordinator-service.ts'
+import type { Key, Session, SetState, Signature } from './schemas.ts'
 
 /** Views as they go over the wire; test/host/api checks each against its schema. */
 
 export type KeyJson = z.infer<typeof Key>
 export type SignatureJson = z.infer<typeof Signature>
+export type SessionJson = z.infer<typeof Session>
 export type SetJson = z.infer<typeof SetState>
 
 const hex = (bytes: Uint8Array): string => `0x${toHex(bytes)}`
@@ -72,7 +73,29 @@ export function renderSignature(view: SignatureView): SignatureJson {
     signature: view.signature === null ? null : renderSignatureValue(view.signature),
     engine: view.engine,
     signers: [...view.signers],
+    ...(view.sessionId === undefined ? {} : { session_id: view.sessionId }),
     timing_ms: { queue: view.timingMs.queue, sign: view.timingMs.sign, total: view.timingMs.total },
+  }
+}
+
+export function renderSession(view: SessionView): SessionJson {
+  return {
+    id: view.id,
+    engine: view.engine,
+    scheme: view.scheme,
+    state: view.state,
+    code: view.code,
+    signers: [...view.signers],
+    missing: [...view.missing],
+    culprits: [...view.culprits],
+    started_at: view.startedAt,
+    ended_at: view.endedAt,
+    items: view.items.map((item) => ({
+      request_id: item.requestId,
+      signature_id: item.signatureId,
+      outcome: item.outcome,
+      code: item.code,
+    })),
   }
 }
 
@@ -91,6 +114,7 @@ export function renderSet(view: SetView): SetJson {
       state: signer.state,
       version: signer.version,
       rtt_ms: signer.rttMs,
+      last_heartbeat_at: signer.heardAt,
       curve: signer.curve,
       since: signer.since,
     })),

@@ -24,6 +24,10 @@ export const SignatureId = z
   .string()
   .regex(/^sig_[0-9a-f]{32}$/, 'must be sig_ and 32 lower-case hex digits')
   .openapi('SignatureId')
+export const SessionId = z
+  .string()
+  .regex(/^ses_[0-9a-f]{64}$/, 'must be ses_ and 64 lower-case hex digits')
+  .openapi('SessionId')
 export const RequestId = z
   .string()
   .regex(/^req_[A-Za-z0-9_-]{1,64}$/, 'must be req_ and 1 to 64 of A-Z a-z 0-9 _ -')
@@ -96,6 +100,7 @@ export const Problem = z
     errors: z.array(z.object({ pointer: z.string(), reason: z.string() })).optional(),
     missing: z.array(z.string()).optional().openapi({ description: 'Names of the signers that did not answer' }),
     culprits: z.array(z.string()).optional().openapi({ description: 'Names of the signers whose misbehaviour is proven' }),
+    session_id: z.string().optional().openapi({ description: 'The last session that the request was in' }),
     outcome: z
       .enum(['none', 'unknown'])
       .optional()
@@ -116,6 +121,7 @@ export const Signature = z
     signature: z.union([EcdsaSignature, CompactSignature]).nullable().openapi({ description: 'null until state is signed' }),
     engine: Engine,
     signers: z.array(z.int()),
+    session_id: SessionId.optional().openapi({ description: 'While the coordinator remembers it' }),
     timing_ms: z.strictObject({ queue: z.number(), sign: z.number(), total: z.number() }),
   })
   .openapi('Signature')
@@ -132,6 +138,31 @@ export const BatchResult = z
   .openapi('BatchResult', {
     description: 'One entry per item, in the order sent; `status` is what a single call would have answered.',
   })
+
+export const Session = z
+  .strictObject({
+    id: SessionId,
+    engine: Engine,
+    scheme: Scheme,
+    state: z.enum(['done', 'failed']),
+    code: z.string().nullable().openapi({ description: 'Why it failed' }),
+    signers: z.array(z.string()),
+    missing: z.array(z.string()).openapi({ description: 'Signers that did not answer' }),
+    culprits: z.array(z.string()).openapi({ description: 'Signers whose misbehaviour is proven' }),
+    started_at: Time,
+    ended_at: Time,
+    items: z
+      .array(
+        z.strictObject({
+          request_id: RequestId,
+          signature_id: SignatureId,
+          outcome: z.enum(['signed', 'refused', 'failed']),
+          code: z.string().nullable(),
+        }),
+      )
+      .openapi({ description: 'The caller’s own requests; a batch may hold others’ too' }),
+  })
+  .openapi('Session')
 
 export const SetState = z
   .strictObject({
@@ -152,7 +183,8 @@ export const SetState = z
           description: '`incompatible`: it answers, in another version of the protocol than this coordinator’s',
         }),
         version: z.string().nullable(),
-        rtt_ms: z.number().nullable(),
+        rtt_ms: z.number().nullable().openapi({ description: 'Round trip of the last heartbeat; null while it is down' }),
+        last_heartbeat_at: Time.nullable().openapi({ description: 'When it last answered one' }),
         curve: z.string().nullable(),
         since: Time,
       }),
@@ -188,4 +220,5 @@ export const KeyQuery = z.strictObject({
 export const DEFAULT_PAGE = 50
 
 export const KeyParams = z.object({ id: KeyId })
+export const SessionParams = z.object({ id: SessionId })
 export const SignatureParams = z.object({ id: SignatureId })

@@ -36,8 +36,8 @@ export function coordinatorMetrics(
     for (const [index, use] of sources.pool.utilization().entries()) g.set({ worker: String(index) }, use)
   })
   return {
-    session: ({ engine, scheme, requests, ms, end }) => {
-      const size = requests.length
+    session: ({ engine, scheme, items: batch, ms, end }) => {
+      const size = batch.length
       sessions.inc({ engine, code: end.type === 'done' ? 'done' : end.code })
       seconds.observe({ engine }, ms / 1000)
       sizes.observe({ engine }, size)

@@ -1,15 +1,18 @@
 import type { SignerMonitor } from '../../actors/signer-monitor.ts'
 import type { SigningScheduler } from '../../actors/signing-scheduler.ts'
 import { toHex } from '../../protocol/engine/bytes.ts'
+import { requestHash } from '../../protocol/request/authorize.ts'
 import { type Document, parseDocument, SCHEMES } from '../../protocol/request/document.ts'
 import { formatKeyId, parseKeyId } from '../../protocol/request/ids.ts'
 import { formatTime } from '../../protocol/request/time.ts'
-import type { Client, CoordinatorService, SetView, SignedRequest } from '../api/coordinator-service.ts'
+import type { Client, CoordinatorService, SetView, SignatureView, SignedRequest } from '../api/coordinator-service.ts'
 import { ApiProblem } from '../api/problem.ts'
+import { signatureIdOf } from '../api/signature-id.ts'
 import type { CoordinatorConfig } from '../config/config.ts'
 import type { CoordinatorStore } from '../store/coordinator-store.ts'
 import { keyView } from './directory.ts'
 import type { KeyService } from './key-service.ts'
+import type { SessionLog } from './session-log.ts'
 import type { SigningService } from './signing-service.ts'
 
 export interface CoordinatorServiceOptions {
@@ -17,6 +20,7 @@ export interface CoordinatorServiceOptions {
   readonly keys: KeyService
   readonly signing: SigningService
   readonly scheduler: SigningScheduler
+  readonly sessions: SessionLog
   readonly monitor: SignerMonitor
   readonly store: CoordinatorStore
 }
@@ -28,7 +32,12 @@ export function coordinatorService(o: CoordinatorServiceOptions): CoordinatorSer
     sign: async (request, client, waitMs) => {
       const document = admitted(request, client, audience)
       if (document.type !== 'sign.v1') throw new ApiProblem('malformed_request', 'a document of type sign.v1 is expected')
-      return await named(document, () => o.signing.sign(request, document, waitMs))
+      try {
+        return inSession(o, await named(document, () => o.signing.sign(request, document, waitMs)))
+      } catch (error) {
+        const id = o.sessions.idOf(signatureIdOf(requestHash(request.document)))
+        throw error instanceof ApiProblem && id !== undefined ? error.withSession(id) : error
+      }
     },
     createKey: async (request, client) => {
       const document = admitted(request, client, audience)
@@ -58,10 +67,22 @@ export function coordinatorService(o: CoordinatorServiceOptions): CoordinatorSer
       const last = page.at(-1)
       return { keys: page.map(keyView), nextCursor: rows.length > limit && last !== undefined ? writeCursor(last) : null }
     },
-    getSignature: async (id, client, waitMs) => await o.signing.read(id, (owner) => client.credentials.includes(owner), waitMs),
+    getSignature: async (id, client, waitMs) =>
+      inSession(o, await o.signing.read(id, (owner) => client.credentials.includes(owner), waitMs)),
+    getSession: (id, client) => {
+      const found = o.sessions.find(id, client.credentials)
+      if (found === undefined) throw new ApiProblem('not_found', 'no recent session with a request of yours has this id')
+      return found
+    },
     set: () => setView(o),
     ready: () => SCHEMES.some((scheme) => canSign(o, scheme)),
   }
+}
+
+/** Which session made it, while that is remembered. */
+function inSession(o: CoordinatorServiceOptions, view: SignatureView): SignatureView {
+  const sessionId = o.sessions.idOf(view.id)
+  return sessionId === undefined ? view : { ...view, sessionId }
 }
 
 /** Problems of a request say which one they belong to. */
@@ -113,6 +134,7 @@ function setView(o: CoordinatorServiceOptions): SetView {
         state: s?.foreign === true ? 'incompatible' : s?.up === true ? 'up' : s?.status == null ? 'starting' : 'down',
         version: s?.status?.version ?? null,
         rttMs: s?.rttMs ?? null,
+        heardAt: s?.heardAt == null ? null : formatTime(Math.floor(s.heardAt)),
         curve: s?.status?.curve ?? null,
         since: formatTime(s?.since ?? 0),
       }

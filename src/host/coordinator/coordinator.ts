@@ -15,6 +15,7 @@ import { coordinatorService } from './coordinator-service.ts'
 import { KeyDirectory } from './directory.ts'
 import { KeyDelivery } from './key-delivery.ts'
 import { KeyService } from './key-service.ts'
+import { SessionLog } from './session-log.ts'
 import { signerNames } from './signer-names.ts'
 import { SigningService } from './signing-service.ts'
 import { upkeep } from './upkeep.ts'
@@ -60,6 +61,7 @@ export function createCoordinator(o: CoordinatorOptions) {
   const { config, links, store, commits, curves, rng, now, log, times = DEFAULT_TIMES, timers = SYSTEM_TIMERS } = o
   const { roster } = config.roster
   const names = signerNames(config.signers)
+  const sessions = new SessionLog(names)
   const stock = new TicketStock()
   let onChange = (_: SignerState): void => {}
   const monitor = new SignerMonitor({
@@ -102,14 +104,15 @@ export function createCoordinator(o: CoordinatorOptions) {
     onBug: (err) => log.error({ err }, 'a signing session broke'),
     onSession: (report) => {
       o.onSession(report)
-      const { engine, scheme, signers, requests, ms, end } = report
+      sessions.add(report, now())
+      const { engine, scheme, signers, items, ms, end } = report
       const line = {
         session: toHex(end.sessionId.subarray(0, 8)),
         engine,
         scheme,
         signers,
-        items: requests.length,
-        requests: requests.slice(0, MAX_LOGGED),
+        items: items.length,
+        requests: items.slice(0, MAX_LOGGED).map((item) => item.requestId),
         ms: Math.round(ms * 100) / 100,
       }
       if (end.type === 'done') return log.info(line, 'signing session')
@@ -156,6 +159,6 @@ export function createCoordinator(o: CoordinatorOptions) {
     now,
     log,
   })
-  const service = coordinatorService({ config, keys, signing, scheduler, monitor, store })
+  const service = coordinatorService({ config, keys, signing, scheduler, sessions, monitor, store })
   return { service, monitor, prss, scheduler, delivery, signing, names }
 }

@@ -28,6 +28,8 @@ const MAX_NAMES = 16
 const MAX_RETRY_MS = 60_000
 const SIGNER_NAME = /^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/
 
+const SESSION_ID = /^ses_[0-9a-f]{64}$/
+
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
@@ -53,11 +55,13 @@ export function passOn(body: unknown): ApiProblem {
   }
   const retryAfterMs = body['retry_after_ms']
   const outcome = body['outcome']
+  const sessionId = body['session_id']
   return new ApiProblem(code, PROBLEMS[code].title.toLowerCase(), {
     cause,
     missing: namesOf(body['missing']),
     culprits: namesOf(body['culprits']),
     ...(typeof retryAfterMs === 'number' && retryAfterMs >= 0 && retryAfterMs <= MAX_RETRY_MS ? { retryAfterMs } : {}),
+    ...(typeof sessionId === 'string' && SESSION_ID.test(sessionId) ? { sessionId } : {}),
     ...(outcome === 'none' || outcome === 'unknown' ? { outcome } : {}),
   })
 }

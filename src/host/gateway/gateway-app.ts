@@ -1,5 +1,6 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { Context } from 'hono'
+import type { Curves } from '../../protocol/curve/curves.ts'
 import type { SignatureView } from '../api/coordinator-service.ts'
 import { createMount, validate } from '../api/endpoint.ts'
 import { createHttpApp, type HttpAppOptions } from '../api/http-app.ts'
@@ -15,6 +16,8 @@ import {
   KeyPage,
   KeyParams,
   KeyQuery,
+  Session,
+  SessionParams,
   SetState,
   Signature,
   SignatureParams,
@@ -22,10 +25,12 @@ import {
 } from '../api/schemas.ts'
 import { type HostInfo, mountSystemRoutes } from '../api/system-routes.ts'
 import { toProblem } from '../api/to-problem.ts'
+import { VERIFY, verdictOn } from '../api/verify-endpoint.ts'
 import type { KeyDirectory } from './key-directory.ts'
 import type { MakeKey } from './key-maker.ts'
 import { type Authenticate, type Principal, requireScopes } from './principal.ts'
 import type { RateLimit } from './rate-limit.ts'
+import type { ReadSession } from './read-session.ts'
 import { requestIdOf, wishOf } from './read-wish.ts'
 import { IdempotencyHeader, KeyBody, MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES, SignBatchBody, SignBody } from './schemas.ts'
 import type { SigningDesk, SignWish } from './signing-desk.ts'
@@ -37,6 +42,9 @@ export interface GatewayAppOptions extends HttpAppOptions {
   readonly desk: SigningDesk
   readonly makeKey: MakeKey
   readonly keys: KeyDirectory
+  readonly readSession: ReadSession
+  /** For public checks only. */
+  readonly curves: Curves
   /** The coordinator's view of the set. */
   readonly set: () => Promise<SetJson>
   readonly ready: () => Promise<boolean>
@@ -77,7 +85,7 @@ const statusOf = (view: SignatureView): 200 | 202 => (view.state === 'pending_si
 
 /** The gateway's API as a value: plain JSON for users, who never see a request document. It never listens. */
 export function createGatewayApp(options: GatewayAppOptions): OpenAPIHono<HttpEnv> {
-  const { authenticate, rateLimit, desk, makeKey, keys, parties, defaultThreshold, metrics, info } = options
+  const { authenticate, rateLimit, desk, makeKey, keys, curves, parties, defaultThreshold, metrics, info } = options
   const app = createHttpApp(options)
   app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' })
   app.openAPIRegistry.registerComponent('securitySchemes', 'mutualTLS', { type: 'mutualTLS' })
@@ -240,6 +248,33 @@ export function createGatewayApp(options: GatewayAppOptions): OpenAPIHono<HttpEn
       problems: ['authorization_invalid', 'not_found', 'rate_limited', 'request_expired', 'protocol_abort', 'quorum_unavailable'],
     },
     async (c, { params, query }, principal) => c.json(renderSignature(await desk.read(principal, params.id, query.wait_ms ?? 0))),
+  )
+
+  mount.guarded(
+    {
+      method: 'get',
+      path: '/api/v1/sessions/{id}',
+      tag: 'operations',
+      summary: 'Read a session',
+      description: 'A recent signing session, if a request of the caller was in it. The coordinator forgets them at a restart.',
+      scopes: ['sign'],
+      params: SessionParams,
+      answers: { 200: { description: 'The session', schema: Session } },
+      problems: ['authorization_invalid', 'not_found', 'quorum_unavailable', 'rate_limited'],
+    },
+    async (c, { params }, principal) => c.json(await options.readSession(principal, params.id)),
+  )
+
+  mount.guarded(
+    {
+      ...VERIFY,
+      scopes: ['keys:read'],
+      problems: ['authorization_invalid', 'key_not_found', 'payload_invalid', 'rate_limited'],
+    },
+    (c, { body }, principal) => {
+      rateLimit(principal.id, sizeCost(c), true)
+      return c.json(verdictOn(curves, body, (id) => keys.get(principal.tenantId, id)))
+    },
   )
 
   mount.guarded(

@@ -1,19 +1,12 @@
 import type { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
-import { fromHex } from '../../protocol/engine/bytes.ts'
-import type { Payload } from '../../protocol/request/document.ts'
 import type { HttpEnv } from '../api/http-env.ts'
+import { payloadOf } from '../api/payload.ts'
 import { ApiProblem } from '../api/problem.ts'
 import { requestIdOfHeader, type SignBody } from './schemas.ts'
 import type { SignWish } from './signing-desk.ts'
 
 type SignBodyJson = z.infer<typeof SignBody>
-
-function payloadOf(payload: SignBodyJson['payload']): Payload {
-  if (payload.kind === 'digest') return { kind: 'digest', digest: fromHex(payload.digest.slice(2)) }
-  const message = fromHex(payload.bytes.slice(2))
-  return payload.hash === undefined ? { kind: 'message', message } : { kind: 'message', message, hash: payload.hash }
-}
 
 /** @throws ApiProblem path_unsupported */
 export function wishOf(body: SignBodyJson, requestId: string | undefined): SignWish {

@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi'
+import { PayloadBody } from '../api/payload.ts'
 import { KeyId, Label, MAX_BATCH_ITEMS, MAX_WAIT_MS, RequestId, Scheme } from '../api/schemas.ts'
 
 /** The gateway's plain forms. What a document may say is judged where it is made (src/protocol/request), not here again. */
@@ -7,30 +8,11 @@ export const MAX_BODY_BYTES = 256 * 1024
 /** The coordinator takes 8 MiB; its form of the same batch is a third larger (base64url) plus about 1 KiB an item. */
 export const MAX_BATCH_BODY_BYTES = 5 * 1024 * 1024
 
-const hex = z.string().regex(/^0x(?:[0-9a-fA-F]{2})*$/, 'must be 0x and hex digits')
-
-const Payload = z
-  .discriminatedUnion('kind', [
-    z.strictObject({
-      kind: z.literal('message'),
-      bytes: hex.openapi({ description: 'At most 64 KiB' }),
-      hash: z
-        .enum(['keccak256', 'sha256', 'sha256d'])
-        .optional()
-        .openapi({ description: 'How ECDSA and BIP-340 hash the message (BIP-340: sha256); absent for Ed25519' }),
-    }),
-    z.strictObject({
-      kind: z.literal('digest'),
-      digest: hex.openapi({ description: '32 bytes; needs the scope digest; not for Ed25519' }),
-    }),
-  ])
-  .openapi('Payload')
-
 export const SignBody = z
   .strictObject({
     key_id: KeyId,
     path: z.string().max(256).optional().openapi({ description: 'm, or absent: derived keys do not exist yet' }),
-    payload: Payload,
+    payload: PayloadBody,
     request_id: RequestId.optional(),
     wait_ms: z.int().min(0).max(MAX_WAIT_MS).optional(),
   })

@@ -6,14 +6,14 @@ import { type Payload, parseDocument, type SignDocument } from '../../protocol/r
 import { formatKeyId } from '../../protocol/request/ids.ts'
 import type { SignatureView } from '../api/coordinator-service.ts'
 import { ApiProblem } from '../api/problem.ts'
-import { MAX_WAIT_MS } from '../api/schemas.ts'
+import { MAX_WAIT_MS, SessionId } from '../api/schemas.ts'
 import { toProblem } from '../api/to-problem.ts'
+import { verifySignature } from '../api/verify-signature.ts'
 import type { GatewayRequest } from '../store/gateway-store.ts'
 import { type CoordinatorClient, passOn } from './coordinator-client.ts'
 import type { CertifiedKey, KeyDirectory } from './key-directory.ts'
 import type { Principal } from './principal.ts'
 import type { BookedRequest, RequestBook } from './request-book.ts'
-import { verifySignature } from './verify-signature.ts'
 
 /** What a user wants signed. */
 export interface SignWish {
@@ -50,6 +50,7 @@ const Answer = z.object({
     .nullable(),
   engine: z.enum(['hm', 'frost']),
   signers: z.array(z.int().min(1).max(65534)).max(16),
+  session_id: SessionId.optional(),
   timing_ms: z.object({ queue: z.number(), sign: z.number(), total: z.number() }),
 })
 
@@ -76,7 +77,7 @@ export function createSigningDesk(options: {
   const judge = async (row: GatewayRequest, key: CertifiedKey, json: unknown): Promise<SignatureView> => {
     const answer = Answer.safeParse(json)
     if (!answer.success) throw unproven('an answer of another form')
-    const { state, signature, engine, signers, timing_ms: timingMs } = answer.data
+    const { state, signature, engine, signers, session_id: sessionId, timing_ms: timingMs } = answer.data
     const { payload, path } = parseDocument(row.document) as SignDocument
     const input = signingInput(key.scheme, payload)
     const view = {
@@ -89,6 +90,7 @@ export function createSigningDesk(options: {
       digest: key.scheme === 'eddsa-ed25519' ? null : `0x${toHex(input)}`,
       engine,
       signers,
+      ...(sessionId === undefined ? {} : { sessionId }),
       timingMs,
     }
     if (state !== 'signed') return { ...view, state, signature: null }

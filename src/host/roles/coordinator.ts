@@ -80,6 +80,7 @@ export async function startCoordinator(
   const clock = clockWatch((ms) => log.error({ ms }, 'the clock stepped back: not ready'))
   const clients = new Map(config.clients.map((c) => [c.fingerprint, c]))
   const app = createCoordinatorApp({
+    curves,
     service: { ...service, ready: () => clock.steady() && service.ready() },
     clientOf: (fingerprint) => (fingerprint === null ? null : (clients.get(fingerprint) ?? null)),
     metrics,

@@ -16,6 +16,7 @@ import { createKeyDirectory } from '../gateway/key-directory.ts'
 import { createKeyMaker } from '../gateway/key-maker.ts'
 import { createAuthenticator } from '../gateway/principal.ts'
 import { createRateLimit } from '../gateway/rate-limit.ts'
+import { createSessionReader } from '../gateway/read-session.ts'
 import { createRequestBook, type RequestSigner } from '../gateway/request-book.ts'
 import { createSigningDesk } from '../gateway/signing-desk.ts'
 import { createMetrics } from '../metrics.ts'
@@ -109,6 +110,8 @@ export async function startGateway(
     desk: createSigningDesk({ coordinator, book, keys, curves }),
     makeKey: createKeyMaker({ coordinator, book, keys }),
     keys,
+    curves,
+    readSession: createSessionReader({ coordinator, book }),
     set: async () => {
       const answer = SetState.safeParse((await coordinator.get('/api/v1/set', SHORT_CALL_MS)).json)
       if (answer.success) return answer.data

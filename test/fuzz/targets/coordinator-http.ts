@@ -7,6 +7,7 @@ import { authorizationMessage, type Credential } from '../../../src/protocol/req
 import { encodeDocument, SCHEMES, type Scheme } from '../../../src/protocol/request/document.ts'
 import { wholeKeySet } from '../../host/api/whole-key-set.ts'
 import { bytes32 } from '../../protocol/signing/dealt-key.ts'
+import { nativeCurves } from '../../simulator/world.ts'
 import { bit, pack, partOf, unpack } from '../container.ts'
 import { headOf, JSON_TYPE, judged, requestOf } from '../http-exchange.ts'
 import { NAMELESS_SET, type Names, named, namedBytes, namelessKey } from '../key-names.ts'
@@ -61,6 +62,7 @@ export async function open(): Promise<FuzzTarget> {
   let unexpected: unknown
   const app = createCoordinatorApp({
     service: set.service,
+    curves: nativeCurves,
     clientOf: () => (known ? client : null),
     metrics: createMetrics({ role: 'coordinator', name: 'fuzz' }),
     log: pino({ level: 'silent' }),

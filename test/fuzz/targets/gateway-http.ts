@@ -9,6 +9,7 @@ import { createGatewayApp } from '../../../src/host/gateway/gateway-app.ts'
 import { createKeyDirectory } from '../../../src/host/gateway/key-directory.ts'
 import { createKeyMaker } from '../../../src/host/gateway/key-maker.ts'
 import { createAuthenticator } from '../../../src/host/gateway/principal.ts'
+import { createSessionReader } from '../../../src/host/gateway/read-session.ts'
 import { createRequestBook } from '../../../src/host/gateway/request-book.ts'
 import { createSigningDesk } from '../../../src/host/gateway/signing-desk.ts'
 import { createMetrics } from '../../../src/host/metrics.ts'
@@ -77,6 +78,7 @@ export async function open(): Promise<FuzzTarget> {
   )
   const behind = createCoordinatorApp({
     service: set.service,
+    curves: nativeCurves,
     clientOf: () => ({ name: 'gateway', credentials: ['cred_gateway'] }),
     metrics: createMetrics({ role: 'coordinator', name: 'fuzz' }),
     log: pino({ level: 'silent' }),
@@ -108,6 +110,8 @@ export async function open(): Promise<FuzzTarget> {
     desk: createSigningDesk({ coordinator, book, keys: directory, curves: nativeCurves }),
     makeKey: createKeyMaker({ coordinator, book, keys: directory }),
     keys: directory,
+    curves: nativeCurves,
+    readSession: createSessionReader({ coordinator, book }),
     // As src/host/roles/gateway.ts does.
     set: async () => {
       const answer = SetState.safeParse((await coordinator.get('/api/v1/set', 1000)).json)

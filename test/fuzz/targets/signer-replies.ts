@@ -1,6 +1,6 @@
 import type { SignerLink } from '../../../src/actors/round.ts'
 import type { SigningEnd } from '../../../src/actors/signing-session.ts'
-import { verifySignature } from '../../../src/host/gateway/verify-signature.ts'
+import { verifySignature } from '../../../src/host/api/verify-signature.ts'
 import type { PartyId } from '../../../src/protocol/engine/party.ts'
 import { REPLY, type Reply, type Route } from '../../../src/protocol/frames/signer-frames.ts'
 import { CERTIFICATE, type Certificate, verifyCertificate } from '../../../src/protocol/keygen/certificate.ts'

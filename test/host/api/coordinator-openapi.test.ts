@@ -1,12 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { createCoordinatorApp } from '../../../src/host/api/coordinator-app.ts'
 import { createMetrics } from '../../../src/host/metrics.ts'
+import { nativeCurves } from '../../simulator/world.ts'
 import { expectSelfContainedPage, expectSoundDocument, operationsOf, routesOf, specOf } from './openapi.ts'
 import { logSink } from './requests.ts'
 import { wholeKeySet } from './whole-key-set.ts'
 
 const app = createCoordinatorApp({
   service: wholeKeySet([]).service,
+  curves: nativeCurves,
   clientOf: () => null,
   metrics: createMetrics({ role: 'coordinator', name: 'test' }),
   log: logSink().log,
@@ -24,6 +26,8 @@ describe('the coordinator’s OpenAPI document', () => {
       'POST /api/v1/sign',
       'POST /api/v1/sign/batch',
       'GET /api/v1/signatures/{id}',
+      'GET /api/v1/sessions/{id}',
+      'POST /api/v1/verify',
       'GET /api/v1/set',
       'GET /health',
       'GET /ready',

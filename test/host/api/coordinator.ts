@@ -4,6 +4,7 @@ import { createCoordinatorApp } from '../../../src/host/api/coordinator-app.ts'
 import type { Client } from '../../../src/host/api/coordinator-service.ts'
 import { Key, Problem } from '../../../src/host/api/schemas.ts'
 import { createMetrics } from '../../../src/host/metrics.ts'
+import { nativeCurves } from '../../simulator/world.ts'
 import { keygen, logSink, post, requester } from './requests.ts'
 import { type WholeKeySet, wholeKeySet } from './whole-key-set.ts'
 
@@ -28,6 +29,7 @@ export function coordinator(): Coordinator {
   c.appWith = (changes) =>
     createCoordinatorApp({
       service: c.set.service,
+      curves: nativeCurves,
       clientOf: () => c.client,
       metrics: createMetrics({ role: 'coordinator', name: 'test' }),
       log: c.sink.log,

@@ -64,6 +64,7 @@ export function wholeKeySet(credentials: readonly Credential[], now: () => numbe
   const keys = new Map<string, { view: KeyView; secret: Uint8Array }>()
   const byRequest = new Map<string, { hash: string; outcome: KeyView | SignatureView }>()
   const signatures = new Map<string, SignatureView>()
+  const owners = new Map<string, string>()
   const received: Uint8Array[] = []
   const bend: WholeKeySet['bend'] = {
     key: (view) => view,
@@ -176,10 +177,12 @@ export function wholeKeySet(credentials: readonly Credential[], now: () => numbe
         signature: signWhole(document.scheme, input, secret),
         engine: document.scheme === 'ecdsa-secp256k1' ? 'hm' : 'frost',
         signers: [1, 2, 3],
+        sessionId: `ses_${toHex(hash)}`,
         timingMs: { queue: 0.2, sign: 6.1, total: 6.9 },
       }
     })
     signatures.set(signature.id, signature)
+    owners.set(signature.id, credential.id)
     return bend.signature(signature)
   }
 
@@ -205,6 +208,26 @@ export function wholeKeySet(credentials: readonly Credential[], now: () => numbe
         if (view === undefined) throw new ApiProblem('not_found', 'no such signature')
         return bend.signature(view)
       },
+      // Each signature in a session of its own.
+      getSession: (id, client) => {
+        const found = [...signatures.values()].find(
+          (s) => s.sessionId === id && client.credentials.includes(owners.get(s.id) ?? ''),
+        )
+        if (found === undefined) throw new ApiProblem('not_found', 'no such session')
+        return {
+          id,
+          engine: found.engine,
+          scheme: found.signature?.scheme ?? 'eddsa-ed25519',
+          state: 'done',
+          code: null,
+          signers: ['signer-1', 'signer-2'],
+          missing: [],
+          culprits: [],
+          startedAt: '2026-01-31T12:00:00.000Z',
+          endedAt: '2026-01-31T12:00:00.020Z',
+          items: [{ requestId: found.requestId, signatureId: found.id, outcome: 'signed', code: null }],
+        }
+      },
       set: () => ({
         id: audience,
         rosterHash: `0x${toHex(roster.hash)}`,
@@ -217,6 +240,7 @@ export function wholeKeySet(credentials: readonly Credential[], now: () => numbe
           state: index === 3 ? 'down' : 'up',
           version: index === 3 ? null : '0.1.0',
           rttMs: index === 3 ? null : 0.4,
+          heardAt: index === 3 ? null : '2026-01-31T12:00:01.000Z',
           curve: 'native',
           since: '2026-01-31T12:00:00.000Z',
         })),

@@ -13,6 +13,7 @@ import { createSelfSigned } from '../../../src/host/tls/certificates.ts'
 import { fingerprintOf } from '../../../src/host/tls/tls-files.ts'
 import { createPeerClient, type PeerClient } from '../../../src/transport/peer-client.ts'
 import { serveTls, type TlsServer } from '../../../src/transport/tls-server.ts'
+import { nativeCurves } from '../../simulator/world.ts'
 import { logSink } from '../api/requests.ts'
 import { type WholeKeySet, wholeKeySet } from '../api/whole-key-set.ts'
 
@@ -45,6 +46,7 @@ async function call(client: PeerClient, method: string, path: string, body?: unk
 async function startCoordinator(port: number): Promise<TlsServer> {
   const app = createCoordinatorApp({
     service: set.service,
+    curves: nativeCurves,
     clientOf: (fingerprint) =>
       fingerprint === fingerprintOf(certificates.gateway.certificate) ? { name: 'gateway', credentials: ['cred_gateway'] } : null,
     metrics: createMetrics({ role: 'coordinator', name: 'test' }),

@@ -13,6 +13,7 @@ import { createGatewayApp, type GatewayAppOptions } from '../../../src/host/gate
 import { createKeyDirectory } from '../../../src/host/gateway/key-directory.ts'
 import { createKeyMaker } from '../../../src/host/gateway/key-maker.ts'
 import { createAuthenticator } from '../../../src/host/gateway/principal.ts'
+import { createSessionReader } from '../../../src/host/gateway/read-session.ts'
 import { createRequestBook } from '../../../src/host/gateway/request-book.ts'
 import { createSigningDesk } from '../../../src/host/gateway/signing-desk.ts'
 import { createMetrics } from '../../../src/host/metrics.ts'
@@ -103,6 +104,8 @@ export function gateway(): Gateway {
       desk: createSigningDesk({ coordinator, book, keys: directoryOfKeys, curves: nobleCurves }),
       makeKey: createKeyMaker({ coordinator, book, keys: directoryOfKeys }),
       keys: directoryOfKeys,
+      readSession: createSessionReader({ coordinator, book }),
+      curves: nobleCurves,
       set: async () => (await coordinator.get('/api/v1/set', 1000)).json as never,
       ready: async () => true,
       parties: 3,
@@ -123,6 +126,7 @@ export function gateway(): Gateway {
     ])
     const coordinator = createCoordinatorApp({
       service: it.set.service,
+      curves: nobleCurves,
       clientOf: () => ({ name: 'gateway', credentials: ['cred_gateway'] }),
       metrics: createMetrics({ role: 'coordinator', name: 'test' }),
       log: logSink().log,

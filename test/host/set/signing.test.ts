@@ -47,7 +47,7 @@ describe.each(SCHEMES)('%s', (scheme) => {
     const from = set.reports.length
     const views = await Promise.all(Array.from({ length: 20 }, () => set.service.sign(request, set.client, 5000)))
     for (const view of views) expect(view).toEqual(views[0])
-    expect(set.reports.slice(from).flatMap((r) => r.requests)).toHaveLength(1)
+    expect(set.reports.slice(from).flatMap((r) => r.items)).toHaveLength(1)
     expect((await set.service.sign(request, set.client, 5000)).signature).toEqual(views[0]?.signature)
     expect((await set.service.getSignature(views[0]?.id ?? '', set.client, 0)).signature).toEqual(views[0]?.signature)
   })
@@ -115,7 +115,7 @@ describe.each(SCHEMES)('%s', (scheme) => {
     const refused = problemOf(set.service.sign(bad, set.client, 5000))
     for (const [i, view] of (await Promise.all(calls)).entries()) expectSigned(keys[scheme], good[i] as Uint8Array, view)
     expect([(await refused).code, (await refused).outcome]).toEqual(['authorization_invalid', 'none'])
-    expect(set.reports[from]?.requests.length).toBe(9)
+    expect(set.reports[from]?.items.length).toBe(9)
   })
 })
 
@@ -188,7 +188,7 @@ describe('a request', () => {
       const views = await Promise.all(messages.map((message) => sign(large, key, message)))
       for (const [i, view] of views.entries()) expect(isValid(key, messages[i] as Uint8Array, view.signature)).toBe(true)
       expect(large.reports.every((r) => r.end.type === 'done')).toBe(true)
-      expect(large.reports.filter((r) => r.requests.length > 1).length).toBeGreaterThan(1)
+      expect(large.reports.filter((r) => r.items.length > 1).length).toBeGreaterThan(1)
     } finally {
       large.close()
     }

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { ed25519 } from '@noble/curves/ed25519.js'
 import { schnorr, secp256k1 } from '@noble/curves/secp256k1.js'
 import { describe, expect, it } from 'vitest'
+import { type Verification, verifySignature } from '../../../src/host/api/verify-signature.ts'
 import { loadNativeCurves } from '../../../src/host/curve/native-curves.ts'
-import { type Verification, verifySignature } from '../../../src/host/gateway/verify-signature.ts'
 import { nobleCurves } from '../../../src/protocol/curve/noble-curves.ts'
 
 const backEnds = [nobleCurves, loadNativeCurves()]
