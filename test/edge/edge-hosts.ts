@@ -81,6 +81,7 @@ export async function edgeHosts(directory: string, options: EdgeOptions = {}) {
   const service: { -readonly [K in keyof CoordinatorService]: CoordinatorService[K] } = { ...set.service }
   const app = createCoordinatorApp({
     service,
+    curves: set.curves,
     clientOf: (fingerprint) => clients.get(fingerprint ?? '') ?? null,
     metrics: createMetrics({ role: 'coordinator', name: 'test' }),
     log: sinks.coordinator.log,
@@ -180,6 +181,7 @@ export async function edgeHosts(directory: string, options: EdgeOptions = {}) {
   return {
     set,
     service,
+    curves: set.curves,
     token,
     keys,
     stranger,
