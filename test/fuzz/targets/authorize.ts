@@ -18,6 +18,7 @@ const HARDWARE: Credential = {
   digest: false,
 }
 const CREDENTIALS = new Map([CREDENTIAL, HARDWARE].map((c) => [c.id, c]))
+const OTHER_SET = `set_${'0'.repeat(64)}`
 const HOUR = 3_600_000
 
 const spki = (prefix: string, key: Uint8Array) =>
@@ -48,7 +49,7 @@ function authorizationOf(c: Container) {
 export function open(): FuzzTarget {
   return {
     maxLength: 4096,
-    dictionary: [AUDIENCE, CREDENTIAL.id, HARDWARE.id, 'ed25519', 'p256'],
+    dictionary: [AUDIENCE, OTHER_SET, CREDENTIAL.id, HARDWARE.id, 'ed25519', 'p256'],
     seeds: () => {
       const sign = encodeDocument(signDocument('ecdsa-secp256k1', new Uint8Array(32)))
       const digest = encodeDocument(signDocument('schnorr-secp256k1', new Uint8Array(32)))
@@ -64,6 +65,7 @@ export function open(): FuzzTarget {
         ['twice', pack(5, sign)],
         ['early', pack(1 + 8, sign)],
         ['late', pack(1 + 16, keygen)],
+        ['other-set', pack(1, encodeDocument(keygenDocument('eddsa-ed25519', { audience: OTHER_SET })))],
         ['stranger', pack(0, sign, Buffer.from('cred_mallory'), alg, signature)],
       ])
     },

@@ -25,7 +25,7 @@ import { headOf, JSON_TYPE, judged, requestOf } from '../http-exchange.ts'
 import { NAMELESS_SET, type Names, named, namedBytes, namelessKey } from '../key-names.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { NOW } from '../signer-trio.ts'
-import type { FuzzTarget } from '../target.ts'
+import { type FuzzTarget, promise } from '../target.ts'
 
 const ISSUER = 'https://login.example'
 const AUDIENCE = 'quorate'
@@ -284,8 +284,11 @@ export async function open(): Promise<FuzzTarget> {
         : undefined
       const answer = await app.fetch(request)
       if (unexpected !== undefined) throw unexpected
+      const said = lie === undefined ? '' : await answer.clone().text()
+      promise(!said.includes('"state":"signed"'), 'a signature on the word of a coordinator')
       const outcome = await judged(request, answer, lie !== undefined)
       set.received.length = 0
+      promise(lie === undefined || !outcome.startsWith('POST /api/v1/keys 201'), 'a key on the word of a coordinator')
       return lie === undefined ? outcome : `lied to: ${outcome}`
     },
   }
