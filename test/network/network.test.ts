@@ -1,7 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { Envelope } from '../../src/protocol/channel/envelope.ts'
+import { decodeEnvelope, type Envelope, encodeEnvelope } from '../../src/protocol/channel/envelope.ts'
 import { concat } from '../../src/protocol/engine/bytes.ts'
+import * as frost from '../../src/protocol/frost/sign.ts'
+import * as hm from '../../src/protocol/hm/sign.ts'
+import { COMMIT, revealCodec, verdictCodec } from '../../src/protocol/keygen/messages.ts'
 import { SCHEMES, type Scheme } from '../host/set/signing-keys.ts'
+import { mutantsOf, sampled } from '../mutants/mutate.ts'
 import {
   delay,
   drop,
@@ -14,9 +18,11 @@ import {
   type Rule,
   reorder,
   replace,
+  resign,
   showBoth,
   spliceFrom,
 } from '../simulator/relay.ts'
+import { nativeCurves } from '../simulator/world.ts'
 import { type Hosts, hostsInProcess, hostsOverTls, WELL } from './hosts.ts'
 
 const MALICIOUS = 3
@@ -144,6 +150,41 @@ describe.each([
     }
     expect(await making([both])).toBe('protocol_abort')
   })
+
+  const { secp256k1, ed25519 } = nativeCurves
+  it.each([
+    ['dkg', 1, 'broadcast', COMMIT.form],
+    ['dkg', 2, 'broadcast', revealCodec(ed25519).form],
+    ['dkg', 3, 'broadcast', verdictCodec(ed25519).form],
+    ['frost', 1, 'broadcast', frost.openingOf(ed25519).body.form],
+    ['frost', 2, 'assembler', frost.ANSWER.form],
+    ['hm', 2, 'assembler', hm.ANSWER.form],
+    ['hm', 1, 'broadcast', hm.openingOf(secp256k1).body.form],
+  ] as const)(
+    'D-04, D-06 %s, round %i, %s: wrong in every way, and the hosts are what they were',
+    async (protocol, round, kind, form) => {
+      const prefix = protocol === 'dkg' && round === 1 ? 32 : 0
+      const place = { protocol, round, from: MALICIOUS, kind }
+      const matches = (p: Parcel): boolean =>
+        p.protocol === protocol && p.round === round && p.from === MALICIOUS && p.kind === kind
+      const bodyOf = (bytes: Uint8Array): Uint8Array => (decodeEnvelope(bytes) as Envelope).body.slice(prefix)
+      // An example in the scheme that runs below: the last one, since the keys were made and used in the order of SCHEMES.
+      const example = bodyOf(earlier.filter(matches).at(-1)?.bytes as Uint8Array)
+      for (const { bytes: body } of sampled(mutantsOf(form, example), 13)) {
+        const change = (envelope: Envelope) => ({ body: concat(envelope.body.slice(0, prefix), body) })
+        const act: Rule['act'] = (p) => {
+          const envelope = decodeEnvelope(p.bytes) as Envelope
+          if (envelope.kind === 'full') return [{ ...p, bytes: resign(hosts.world, p.bytes, change) }]
+          // No MAC of hm is ours to make here: a broadcast without one is not heard, an answer to the assembler has none.
+          return [{ ...p, bytes: encodeEnvelope({ ...envelope, ...change(envelope) }) }]
+        }
+        const rules = [{ when: place, act }]
+        const code =
+          protocol === 'dkg' ? await making(rules) : await signing(protocol === 'hm' ? 'ecdsa-secp256k1' : 'eddsa-ed25519', rules)
+        expect(code).toMatch(/^(well|protocol_abort|quorum_unavailable)$/)
+      }
+    },
+  )
 
   it('T-05 two faces in FROST: the others sign', async () => {
     for (const act of [equivocate(hosts.world, otherBody), showBoth(hosts.world, otherBody)])
