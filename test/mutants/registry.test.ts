@@ -5,7 +5,6 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { PROTOCOLS, SUITES } from '../../src/protocol/channel/setup.ts'
 import { equalBytes } from '../../src/protocol/engine/bytes.ts'
-import { TAGS } from '../../src/protocol/engine/tags.ts'
 import { FRAMES_VERSION, REPLY_TYPES } from '../../src/protocol/frames/signer-frames.ts'
 import { mutantsOf, pack, sampleOf } from './mutate.ts'
 import { CODECS, FRAMES, MESSAGES } from './registry.ts'
@@ -36,10 +35,10 @@ describe('the registry of message codecs', () => {
 
   it('T-20 what hosts say to each other is this, for this version of the frames: with a change here comes another number there', () => {
     // Before the first release the digest alone is changed: no two hosts of different days have to understand each other yet.
-    const said = Object.entries({ ...MESSAGES, ...FRAMES, TAGS, PROTOCOLS, SUITES, REPLY_TYPES }).sort(([a], [b]) => (a < b ? -1 : 1))
+    const said = Object.entries({ ...MESSAGES, ...FRAMES, PROTOCOLS, SUITES, REPLY_TYPES }).sort(([a], [b]) => (a < b ? -1 : 1))
     const forms = said.map(([name, of]) => [name, Array.isArray(of) ? of.map((codec) => codec.form) : of])
     const digest = createHash('sha256').update(JSON.stringify(forms)).digest('hex')
-    expect([FRAMES_VERSION, digest.slice(0, 16)]).toEqual([1, 'PIN'])
+    expect([FRAMES_VERSION, digest.slice(0, 16)]).toEqual([1, '285e7603d126dd3c'])
   })
 
   it.each(Object.entries(CODECS))(
