@@ -176,7 +176,7 @@ describe('a 2-of-3 set of five processes', () => {
     expect(listed.body.keys?.length ?? listed.body.data?.length).toBe(2)
   }, 60_000)
 
-  it('no log of any host holds a secret of any host', () => {
+  it('U-03 no log of any host holds a secret of any host', () => {
     const hosts = ['gateway', 'coordinator', 'signer-1', 'signer-2', 'signer-3']
     const secrets = hosts.flatMap((host) => {
       const dir = `${set.line.data}/${host}`

@@ -76,7 +76,7 @@ export const ATTACK_ROWS = {
   'F-07': 'wrong signature shares from one, two, under another id',
   'F-08': 'verifying shares taken from messages',
   'F-09': 'an aggregator that lets a bad signature out, alone or in a batch',
-  'F-10': 'BIP-340: odd keys, odd R, tweaks',
+  'F-10': 'BIP-340: odd keys and odd R, against its vectors (tweaks come with derivation)',
   'F-11': 'R or s encoded in another way',
   'F-12': 'signatures on which cofactored and cofactorless verifiers disagree',
   'F-13': 'refresh that changes the threshold; repair by too few',

@@ -31,7 +31,7 @@ function problemsOf(work: () => unknown): string {
 }
 
 describe('loadConfig', () => {
-  it('gives a signer all it needs, and no secret', async () => {
+  it('U-03 gives a signer all it needs, and no secret', async () => {
     const set = await makeSet()
     const config = load('signer', (set.signers[1] as { envFile: string }).envFile)
     expect(config).toMatchObject({

@@ -57,7 +57,7 @@ describe('readSettings', () => {
     )
   })
 
-  it('does not repeat what may be a secret', () => {
+  it('U-03 does not repeat what may be a secret', () => {
     const key = `-----BEGIN PRIVATE KEY-----\n${'A'.repeat(64)}`
     for (const text of [key, 'c2VjcmV0'.repeat(20)]) {
       let message = ''

@@ -52,7 +52,7 @@ function compactOf(der: Uint8Array): Uint8Array | null {
 }
 
 describe.skipIf(absent).each(backEnds)('$id', (curves) => {
-  it('BIP-340', () => {
+  it('F-10 BIP-340', () => {
     const [, ...rows] = readFileSync(`${FOLDER}/bip340.csv`, 'utf8').trim().split(/\r?\n/)
     for (const row of rows) {
       const [index, , key = '', , message = '', signature = '', expected, ...comment] = row.split(',')

@@ -26,7 +26,7 @@ describe('assertParties', () => {
     ['K-03: unsorted', [2, 1]],
     ['nobody', []],
     ['more than 16', Array.from({ length: 17 }, (_, i) => i + 1)],
-  ])('refuses %s', (_, ids) => {
+  ])('K-01, K-02, K-03, 14.2 x_i: refuses %s', (_, ids) => {
     expect(() => assertParties(ids)).toThrow(RangeError)
   })
 })

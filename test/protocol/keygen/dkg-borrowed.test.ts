@@ -4,7 +4,7 @@ import type { Group } from '../../../src/protocol/curve/group.ts'
 import { type Reveal, revealCodec } from '../../../src/protocol/keygen/messages.ts'
 import { possessionChallenge, prove, verify } from '../../../src/protocol/keygen/proof.ts'
 import { seededRng } from '../../simulator/seeded-rng.ts'
-import { assertSafe, type KeygenRun, keygen, outcome, worldOf } from './keygen-fixture.ts'
+import { assertDone, assertSafe, type KeygenRun, keygen, outcome, worldOf } from './keygen-fixture.ts'
 import { revealsOf } from './read-traffic.ts'
 import { type Deviation, rogueDealer } from './rogue-dealer.ts'
 
@@ -102,6 +102,10 @@ describe.each(['ecdsa-secp256k1', 'eddsa-ed25519'] as const)('with %s, points th
       blamed({ revealBytes: () => bodyOf(possession) }, 'DKG_MALFORMED')
     }
     expect(widthOf(group)).toBeGreaterThan(245)
+  })
+
+  it('leave nothing behind: the same signers make a key afterwards', () => {
+    assertDone(keygen({ scheme, name: 'afterwards', seed: 'afterwards' }))
   })
 })
 

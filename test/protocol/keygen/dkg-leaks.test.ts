@@ -148,7 +148,7 @@ describe('wiping: after any end, nothing that a script computed with is left', (
 })
 
 describe('errors', () => {
-  it('no fault of a key generation carries bytes of a secret', () => {
+  it('U-03 no fault of a key generation carries bytes of a secret', () => {
     const { run, watch } = watchedRun({
       rogues: new Map([[3, rogueDealer({ share: (_, share) => ({ share: share.toReversed(), chainPart: share }) })]]),
     })
