@@ -72,7 +72,7 @@ describe.each([
     hosts.network.rules = []
     expect(acted).toBeGreaterThan(0)
     expect(ending.culprits.filter((name) => name !== `signer-${MALICIOUS}`)).toEqual([])
-    expect(ending.text).not.toMatch(/[0-9a-f]{48}/i)
+    expect(ending.text.replaceAll(/(req|key|sig|ses)_\w+/g, '')).not.toMatch(/[0-9a-f]{32}|[A-Za-z0-9+/_-]{44}/i)
     return ending.code
   }
   const signing = (scheme: Scheme, rules: readonly Rule[]) => under(rules, () => hosts.sign(keys.get(scheme)))
