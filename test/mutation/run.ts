@@ -1,0 +1,141 @@
+import { spawn } from 'node:child_process'
+import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, posix } from 'node:path'
+import process from 'node:process'
+import { importsOf } from '../architecture/plain-code.ts'
+import { ROOT, type SourceFile, sourceFiles } from '../architecture/source-files.ts'
+import { applied, type Mutant, mutantsOf } from './checks.ts'
+import { REDUNDANT, reasonFor } from './redundant.ts'
+
+// node test/mutation/run.ts [--near] [folder or file of src/protocol, ...]: takes every check out of src/protocol, one at a time, and
+// looks whether a test notices. Works on a copy of the tree; prints a table and ends with 1 if a check can go without anybody noticing.
+// --near asks the tests of the same folder only: quick, and a little too strict.
+
+/** A mutant may never come to an end; the tests it stands against do in half a minute. */
+const PATIENCE_MS = 240_000
+
+const nearOnly = process.argv.includes('--near')
+const wanted = process.argv.slice(2).filter((argument) => argument !== '--near')
+const targets = sourceFiles('src/protocol/**/*.ts').filter(
+  ({ path }) => wanted.length === 0 || wanted.some((w) => path.startsWith(posix.join('src/protocol', w))),
+)
+const copy = mkdtempSync(join(tmpdir(), 'quorate-mutation-'))
+
+/** Files of the project that a file imports, directly or not. */
+function reach(): (path: string) => ReadonlySet<string> {
+  const files = new Map(sourceFiles('src/**/*.ts', 'test/**/*.ts').map((file) => [file.path, file]))
+  const direct = (file: SourceFile): readonly string[] =>
+    importsOf(file.text)
+      .filter((name) => name.startsWith('.'))
+      .map((name) => posix.join(posix.dirname(file.path), name))
+  return (path) => {
+    const seen = new Set<string>()
+    const queue = [path]
+    for (const next of queue) {
+      const file = files.get(next)
+      if (file === undefined || seen.has(next)) continue
+      seen.add(next)
+      queue.push(...direct(file))
+    }
+    return seen
+  }
+}
+
+/** Test files by nearness: those of the same folder, those of the other protocols, those of whole signers and sets. */
+function stagesFor(source: string, tests: ReadonlyMap<string, ReadonlySet<string>>): readonly (readonly string[])[] {
+  const folder = source
+    .replace(/^src\//, 'test/')
+    .split('/')
+    .slice(0, 3)
+    .join('/')
+  const related = [...tests].filter(([, files]) => files.has(source)).map(([path]) => path)
+  const near = related.filter((path) => path.startsWith(`${folder}/`))
+  const protocol = related.filter((path) => path.startsWith('test/protocol/') && !near.includes(path))
+  const whole = related.filter((path) => /^test\/(?:actors|fuzz|attack|host\/(?:set|api|gateway|curve|store))\//.test(path))
+  const stages = [near, protocol, whole].filter((stage) => stage.length > 0)
+  return nearOnly ? stages.slice(0, 1) : stages
+}
+
+function fails(tests: readonly string[]): Promise<boolean> {
+  const vitest = join(copy, 'node_modules/vitest/vitest.mjs')
+  const child = spawn(process.execPath, [vitest, 'run', '--bail=1', '--reporter=dot', ...tests], {
+    cwd: copy,
+    stdio: 'ignore',
+    detached: true,
+  })
+  return new Promise((resolve) => {
+    // A worker in an endless loop does not end with its parent: the whole group goes.
+    const timer = setTimeout(() => process.kill(-(child.pid as number), 'SIGKILL'), PATIENCE_MS)
+    child.on('exit', (code) => {
+      clearTimeout(timer)
+      resolve(code !== 0)
+    })
+  })
+}
+
+const healthy = new Set<string>()
+/** Tests that fail anyway would call every mutant killed. */
+async function assertHealthy(tests: readonly string[]): Promise<void> {
+  if (healthy.has(tests.join())) return
+  if (await fails(tests)) throw new Error(`these fail without any mutant: ${tests.join(' ')}`)
+  healthy.add(tests.join())
+}
+
+async function survives(file: SourceFile, mutant: Mutant, stages: readonly (readonly string[])[]): Promise<boolean> {
+  writeFileSync(join(copy, file.path), applied(file.text, mutant))
+  try {
+    for (const stage of stages) {
+      if (!(await fails(stage))) continue
+      writeFileSync(join(copy, file.path), file.text)
+      await assertHealthy(stage)
+      return false
+    }
+    return true
+  } finally {
+    writeFileSync(join(copy, file.path), file.text)
+  }
+}
+
+interface Row {
+  checks: number
+  killed: number
+  readonly survivors: string[]
+}
+
+async function main(): Promise<number> {
+  for (const part of ['src', 'test', 'bench', 'bin', 'package.json', 'vitest.config.ts', 'tsconfig.json']) {
+    cpSync(join(ROOT, part), join(copy, part), { recursive: true })
+  }
+  symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'))
+  const reachOf = reach()
+  const tests = new Map(sourceFiles('test/**/*.test.ts').map(({ path }) => [path, reachOf(path)]))
+  const table = new Map<string, Row>()
+  let open = 0
+  for (const file of targets) {
+    const stages = stagesFor(file.path, tests)
+    const folder = file.path.split('/')[2] as string
+    const row = table.get(folder) ?? { checks: 0, killed: 0, survivors: [] }
+    table.set(folder, row)
+    for (const mutant of mutantsOf(file.text)) {
+      const at = `${file.path.slice('src/protocol/'.length)}:${mutant.line} \`${mutant.was}\``
+      const reason = reasonFor(REDUNDANT, file.path, mutant)
+      const survived = await survives(file, mutant, reason === undefined ? stages : stages.slice(0, 1))
+      row.checks += 1
+      if (!survived) row.killed += 1
+      else row.survivors.push(`${at}: ${reason ?? 'NO TEST NOTICES'}`)
+      if (survived && reason === undefined) open += 1
+      console.log(`${survived ? (reason === undefined ? 'OPEN     ' : 'redundant') : 'killed   '} ${at}`)
+    }
+  }
+  console.log('\n| Folder | Checks | Killed | Redundant or open |\n| --- | ---: | ---: | ---: |')
+  for (const [folder, row] of table) console.log(`| ${folder} | ${row.checks} | ${row.killed} | ${row.survivors.length} |`)
+  for (const [, { survivors }] of table) for (const line of survivors) console.log(`- ${line}`)
+  return open === 0 ? 0 : 1
+}
+
+try {
+  process.exitCode = await main()
+} finally {
+  rmSync(copy, { recursive: true, force: true })
+}
