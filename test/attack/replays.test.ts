@@ -175,7 +175,24 @@ describe('S-01 a coordinator that replays', () => {
     ])
   })
 
-  it('F-01 hm runs no context twice, whatever is repeated', async () => {
+  it('hm 7.1 ticket: two set-ups at once with one ticket, one session opens; with a ticket of another signer or none, none does', async () => {
+    const made = await set.service.createKey(set.request('cred_alice', set.keygen('ecdsa-secp256k1')), set.client)
+    const payload = { kind: 'message' as const, message: fresh(16), hash: 'sha256' as const }
+    const item = c.itemOf(set.request('cred_alice', set.sign('ecdsa-secp256k1', parseKeyId(made.id) as Uint8Array, payload)))
+    const setup = c.setupOf({ protocol: 'hm', suite: 'ecdsa-secp256k1', signers: [1, 2, 3] })
+    const hm = await c.supplies()
+    const open = (tickets: readonly Uint8Array[]) =>
+      c.ask(1, 'openSigning', c.openFrame({ ...setup, coordinatorNonce: fresh(32) }, [item], { ...hm, tickets }))
+    const [, second, third] = hm.tickets as readonly [Uint8Array, Uint8Array, Uint8Array]
+    for (const own of [second, third, fresh(16), new Uint8Array(16)])
+      expect((await open([own, second, third])).code).toBe('HM_TICKET')
+    expect((await open([second, third])).type).toBe(REPLY_TYPES.refused)
+    const replies = await Promise.all([open(hm.tickets), open(hm.tickets), open(hm.tickets)])
+    expect(replies.map((r) => r.code).sort()).toEqual(['', 'HM_TICKET', 'HM_TICKET'])
+    expect(replies.filter((r) => r.type === REPLY_TYPES.sent)).toHaveLength(1)
+  })
+
+  it('F-01, hm 7.1 replay: hm runs no context twice, whatever is repeated', async () => {
     const made = await set.service.createKey(set.request('cred_alice', set.keygen('ecdsa-secp256k1')), set.client)
     const payload = { kind: 'message' as const, message: fresh(16), hash: 'sha256' as const }
     const item = c.itemOf(set.request('cred_alice', set.sign('ecdsa-secp256k1', parseKeyId(made.id) as Uint8Array, payload)))

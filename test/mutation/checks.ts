@@ -98,7 +98,10 @@ export function mutantsOf(source: string): readonly Mutant[] {
     }
     if (!guarded && node.type === 'ThrowStatement') add(node, ';')
     if (!guarded && node.type === 'ExpressionStatement' && REFUSES.test(calleeOf(node['expression']))) add(node, ';')
-    if (!guarded && boolean && node.type === 'ReturnStatement' && isNode(node['argument'])) conditions(node['argument'], true)
+    const result =
+      node.type === 'ReturnStatement' ? node['argument'] : node.type === 'ArrowFunctionExpression' ? node['body'] : null
+    if (isNode(result) && result.type === 'LogicalExpression' && result['operator'] === '&&') conditions(result, true)
+    else if (!guarded && boolean && node.type === 'ReturnStatement' && isNode(result)) conditions(result, true)
     if (calleeOf(node) === 'blame') add(node['callee'] as Node, '((_from, _code, check) => check())')
     if (node.type === 'LogicalExpression' && node['operator'] === '??' && REFUSES.test(calleeOf(node['right']))) {
       add(node, source.slice((node['left'] as Node).start, (node['left'] as Node).end))

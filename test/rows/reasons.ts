@@ -20,6 +20,8 @@ export const REASONS: Partial<Readonly<Record<RowId, string>>> = {
   '14.2 refresh t': NO_RESHARE,
   '14.2 reshare C': NO_RESHARE,
   '14.2 reshare crash': NO_RESHARE,
+  'hm 7.3 breaker':
+    'There is one ECDSA engine, so nothing to switch to; sessions that fail mark their signers, which are then left out where others can do.',
   'hm 7.5 blame': 'There is no blame protocol: a failed session names nobody beyond what a share’s own encoding convicts.',
   'hm 7.6 two engines': 'There is one ECDSA engine and no oblivious transfer.',
 }

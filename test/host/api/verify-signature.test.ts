@@ -54,7 +54,7 @@ describe.each(backEnds.map((curves) => [curves.id, curves] as const))('with %s c
     expect(verifySignature(curves, verification)).toBe(true)
   })
 
-  it('refuses everything else', () => {
+  it('hm 7.3 assembler: refuses a high s, another parity, the signature of another digest and everything else', () => {
     const good = ecdsa()
     const s = secp256k1.Signature.fromBytes(good.signature, 'compact')
     const highS = new secp256k1.Signature(s.r, secp256k1.Point.Fn.neg(s.s)).toBytes('compact')

@@ -74,7 +74,7 @@ describe('one signer dead', () => {
     return [message, await sign(set, keys[scheme], message)] as const
   }
 
-  it('with the process of the signer restarted, hm resumes with new keys and new tickets', async () => {
+  it('hm 7.1 restart: with the process of the signer restarted, hm resumes with new keys and new tickets', async () => {
     for (const id of [1, 2, 3]) {
       await expectWorks(set, keys['ecdsa-secp256k1'])
       set.restart(id)
@@ -82,7 +82,7 @@ describe('one signer dead', () => {
     }
   })
 
-  it('WORKER_LOST: a crypto worker that starts anew costs a retry, also while the coordinator knows nothing of it', async () => {
+  it('hm 7.1 restart: WORKER_LOST, a crypto worker that starts anew costs a retry, also while the coordinator knows nothing of it', async () => {
     const from = set.reports.length
     for (const id of [1, 2, 3, 1]) {
       set.loseWorker(id)
@@ -166,7 +166,7 @@ describe('lost exchanges', () => {
     }
   })
 
-  it('an answer of round 2 that is lost: a share may have left, and it says so; the same bytes get the one signature', async () => {
+  it('hm 7.3 withheld: an answer of round 2 that is lost: a share may have left, and it says so; the same bytes get the one signature', async () => {
     const key = keys['ecdsa-secp256k1']
     const message = someMessage()
     const request = askFor(set, key, message)

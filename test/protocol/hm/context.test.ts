@@ -89,7 +89,7 @@ function pointsUnder(ctx: Uint8Array): readonly Uint8Array[] {
   return nonceShares(group, generation, 1, 1, 2, ctx).flatMap(([k, a]) => [group.baseMul(k), group.baseMul(a)])
 }
 
-describe('M2, 7.1: every field of ctx enters every nonce', () => {
+describe('hm 7.1 context fields: each enters every nonce (M2)', () => {
   const names = (f: ContextFields): readonly string[] => pointsUnder(contextOf(f)).flatMap(related)
   const start = names(base)
   /** Every change must give names that neither the base nor any change before it has. */

@@ -56,7 +56,7 @@ describe('H2 signs', () => {
     })
   })
 
-  it('7.3, D-11: digests of 1, q - 1, q + 1 and 2^256 - 1 (reduced, as every verifier does)', () => {
+  it('hm 7.3 x(R) >= q, D-11: digests of 1, q - 1, q + 1 and 2^256 - 1 (reduced, as every verifier does)', () => {
     const digests = [Buffer.from(nativeCurves.secp256k1.scalar(1)), high(-1n), high(1n), new Uint8Array(32).fill(255)]
     expectAllSigned(makeHmCase({ digests, seed: 'extreme digests' }), 'extreme')
   })

@@ -61,7 +61,7 @@ function assembleCrafted(
 const low = 12345678901234567890n
 const high = q - low
 
-describe('7.3, P-08: recovery id and low s for every shape of R', () => {
+describe('hm 7.3 x(R) >= q, P-08: recovery id and low s for every shape of R', () => {
   // Points with x in q..p exist, but no honest run ever meets one (2^-128): they are looked up, not waited for.
   let x = q
   while (withX(x, false) === null || x === q) x++

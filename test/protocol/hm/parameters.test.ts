@@ -47,7 +47,7 @@ const baseParams: HmParams = { suite: 1, generation, tickets: ticketsOf(c, 'x'),
 const start = (env: Partial<Env>, params: Partial<HmParams>): unknown =>
   sign({ ...baseEnv, ...env }, { ...baseParams, ...params }).next()
 
-describe('7.1 HM_PARAM, before any PRF call', () => {
+describe('hm 7.1 S, hm 7.1 ticket, hm 7.1 instances: HM_PARAM, before any PRF call', () => {
   const ticket = bytes32('t').slice(0, 16)
   const item = (input: Uint8Array) => accepted(key, 1, { ...itemOf(key, bytes32('x'), 'x'), input })
   const zero = new Uint8Array(32)
@@ -101,7 +101,7 @@ describe('7.1 HM_PARAM, before any PRF call', () => {
   })
 })
 
-describe('7.1 sessions that differ never meet', () => {
+describe('hm 7.1 instances: sessions that differ never meet', () => {
   const code = (run: ReturnType<typeof runHm>) =>
     Object.fromEntries([...run.ends].map(([id, end]) => [id, end.type === 'failed' ? end.fault.code : 'done']))
 
@@ -132,7 +132,7 @@ describe('7.1 sessions that differ never meet', () => {
     expectBatch(c.items, outcomes)
   })
 
-  it('one session replayed byte for byte, tickets and session ids unchecked: identical bytes, never a second R for the ctx', () => {
+  it('hm 7.1 replay: one session byte for byte, tickets and session ids unchecked: identical bytes, never a second R for the ctx', () => {
     const first = runHm(c, { seed: 'first schedule' })
     const again = runHm(c, { seed: 'second schedule' })
     expect(openingsOf(again)).toEqual(openingsOf(first))
@@ -140,13 +140,13 @@ describe('7.1 sessions that differ never meet', () => {
     expect(order(again)).toEqual(order(first))
   })
 
-  it('a fresh ticket alone gives unrelated points', () => {
+  it('hm 7.1 ticket: a fresh one alone gives unrelated points', () => {
     const first = openingsOf(runHm(c))
     const second = openingsOf(runHm(c, { params: () => ({ tickets: ticketsOf(c, 'fresh') }) }))
     for (const id of c.signers) expect(second.get(id)).not.toEqual(first.get(id))
   })
 
-  it('7.2 a setup in which P2 never takes part: P1 and P3 wait, nobody is named, no round 2 exists', () => {
+  it('hm 7.2 absent P2: a setup in which it never takes part: P1 and P3 wait, nobody is named, no round 2 exists', () => {
     const run = runHm(c, { rules: [{ when: { from: 2 }, act: () => [] }] })
     expect(code(run)).toMatchObject({ 1: 'TIMEOUT', 3: 'TIMEOUT' })
     expect([run.missing.get(1), run.missing.get(3)]).toEqual([[2], [2]])

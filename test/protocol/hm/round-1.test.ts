@@ -39,7 +39,7 @@ function expectHarmless(run: HmRun): void {
   expectBatch(c.items, assembleRun(c, runHm(c, { name: 'after' }), 'after'))
 }
 
-describe('7.2 R_3', () => {
+describe('hm 7.2 R_3: in place of the right point', () => {
   const other = makeHmCase({ digests: [bytes32('1'), bytes32('2')], seed: 'another case' })
   const elsewhere = pointsOf(openingsOf(runHm(other)).get(M) as Uint8Array)
   const session = pointsOf(openingsOf(runHm(c, { name: 'another session' })).get(M) as Uint8Array)
@@ -67,7 +67,7 @@ describe('7.2 R_3', () => {
     })
   }
 
-  it('rushing: from R_1 and R_2 one value follows, and it is the honest one', () => {
+  it('hm 7.2 lists: a rushing member gains nothing: from R_1 and R_2 one value follows, and it is the honest one', () => {
     expect(toHex(plus(plus(R(2), R(2)), group.negate(R(1))))).toBe(toHex(R(3)))
   })
 
@@ -98,7 +98,7 @@ describe('7.2 R_3', () => {
   })
 })
 
-describe('7.2 lists', () => {
+describe('hm 7.2 lists: a body that is none', () => {
   const own = honest.get(M) as Uint8Array
   const bodies: readonly [string, Uint8Array][] = [
     ['empty', new Uint8Array(0)],
@@ -129,14 +129,14 @@ describe('7.2 lists', () => {
   })
 })
 
-describe('7.2 split views', () => {
+describe('split views', () => {
   /** What 3 shows to `to` differs from what it shows to the others; its MACs are good. */
   const shows = (to: PartyId, body: Uint8Array, signed = true): Rule => ({
     when: { from: M, to, round: 1 },
     act: (parcel) => [{ ...parcel, bytes: remac(c, parcel.bytes, { body }, signed) }],
   })
 
-  it('R_3 right to P1, wrong to P2: P2 HM_R_DEGREE, P1 answers, no signature, later session unaffected', () => {
+  it('hm 7.2 R_3 split: right to P1, wrong to P2: P2 HM_R_DEGREE, P1 answers, no signature, later session unaffected', () => {
     const run = runHm(c, { rules: [shows(2, format.encode(signerItems(c, M), [R(1), R(3, 1)]))] })
     expect(ends(run)).toMatchObject({ 1: 'done', 2: 'HM_R_DEGREE' })
     expect(run.commits.get(1)).toEqual([{ type: 'answer', present: [0, 1] }])
@@ -144,7 +144,7 @@ describe('7.2 split views', () => {
     expectBatch(c.items, assembleRun(c, runHm(c, { name: 'after split' }), 'after split'))
   })
 
-  it('3 refuses an item towards P2 only: different present sets, HM_VIEW, nobody named', () => {
+  it('hm 7.2 R_3 split: 3 refuses an item towards P2 only: different present sets, HM_VIEW, nobody named', () => {
     const refusing = signerItems(c, M).with(1, { instance: c.items[1]?.instance as Uint8Array, refusal: 'policy_denied' })
     const run = runHm(c, { rules: [shows(2, format.encode(refusing, [R(3)]))] })
     expect(ends(run)).toEqual({ 1: 'done', 2: 'done', 3: 'done' })
@@ -152,7 +152,7 @@ describe('7.2 split views', () => {
     expect(faultOf(() => assembleRun(c, run))).toEqual({ code: 'HM_VIEW', culprits: [] })
   })
 
-  it('two different messages of 3 to P1: EQUIVOCATION naming 3; unless one of them is unsigned', () => {
+  it('hm 7.2 R_3 split: two different messages of 3 to P1: EQUIVOCATION naming 3; unless one of them is unsigned', () => {
     const both = (signed: boolean): Rule => ({
       when: { from: M, to: 1, round: 1 },
       act: (parcel) => [
@@ -188,7 +188,7 @@ describe('7.2 split views', () => {
     expectBatch(c.items, assembleRun(c, run))
   })
 
-  it('R_1 as shown to P1, altered by the relay: HM_R_OWN, nobody named', () => {
+  it('hm 7.2 R_1: as shown to P1, altered by the relay: HM_R_OWN, nobody named', () => {
     const mirror = (change: (bytes: Uint8Array) => Uint8Array): Rule => ({
       when: { from: 1, to: 2, round: 1 },
       act: (parcel) => [parcel, { ...parcel, to: 1, bytes: change(Uint8Array.from(parcel.bytes)) }],
@@ -205,7 +205,7 @@ describe('7.2 split views', () => {
   })
 })
 
-describe("7.1 t' = 2: two members of a subset with different keys, forced past the confirmation", () => {
+describe("hm 7.1 contributions: t' = 2, two members of a subset with different keys, forced past the confirmation", () => {
   it('HM_R_DEGREE at all who can see it, nobody named, nothing sent', () => {
     const five: HmCase = makeHmCase({ ids: 5, threshold: 3, seed: 'five' })
     const others = makeGenerations(five.world, 3, five.signers, 'another generation')

@@ -45,7 +45,7 @@ const times = (a: Uint8Array, b: Uint8Array): Uint8Array => group.mulAssign(Uint
 const minus = (a: Uint8Array): Uint8Array => group.negAssign(Uint8Array.from(a))
 const one = group.scalar(1)
 
-describe('7.3 mu_3, nu_3', () => {
+describe('hm 7.3 mu_3, nu_3: wrong ones', () => {
   const invalid: readonly [string, (mu: Uint8Array, nu: Uint8Array) => readonly [Uint8Array, Uint8Array]][] = [
     ['mu + 1', (mu, nu) => [add(mu, one), nu]],
     ['nu + 1', (mu, nu) => [mu, add(nu, one)]],
@@ -93,7 +93,7 @@ describe('7.3 mu_3, nu_3', () => {
     for (const outcomes of [mu, nu]) expect(outcomes.slice(1)).toEqual(honest.slice(1))
   })
 
-  it('(mu_3, nu_3) + (d, s d): the same unique signature', () => {
+  it('hm 7.3 consistent error: (mu_3, nu_3) + (d, s d): the same unique signature', () => {
     const { signature, recovery } = honest[0] as (typeof honest)[0]
     // s before low-s: one of the two fits, and the other one must fail.
     const low = signature.slice(32)
@@ -104,7 +104,7 @@ describe('7.3 mu_3, nu_3', () => {
   })
 })
 
-describe('7.3 prev (bind) and the form of answers', () => {
+describe('hm 7.3 prev: bind and the form of answers', () => {
   const answers = answersOf(honestRun)
   const own = ANSWER.decode(answers.get(M) as Uint8Array)
   const withAnswers = (changes: Readonly<Record<PartyId, Uint8Array>>): HmAssembly => ({
@@ -174,7 +174,7 @@ describe('7.3 prev (bind) and the form of answers', () => {
     for (const change of changes) expect(faultOf(() => assemble({ ...a, ...change }))).toEqual({ code: 'HM_VIEW', culprits: [] })
   })
 
-  it('answers withheld: the assembler refuses to work without them, and the commits (M9) name every item already', () => {
+  it('hm 7.3 withheld: answers: the assembler refuses to work without them, and the commits (M9) name every item already', () => {
     const a = assemblyOf(c, honestRun)
     const missing = new Map([...a.answers].filter(([id]) => id !== 2))
     expect(() => assemble({ ...a, answers: missing })).toThrow('no message of 2')
@@ -197,7 +197,7 @@ describe('7.3 prev (bind) and the form of answers', () => {
   })
 })
 
-describe('7.3 mixed answers', () => {
+describe('hm 7.3 mixed answers: of two contexts or lists', () => {
   it('P1 from bind, P2 from bind (other present set), P3 from either: sums verify under nothing', () => {
     // The bind of every answer is overwritten, as a malicious assembler would ignore it: only the masks are left to protect.
     const run = honestRun

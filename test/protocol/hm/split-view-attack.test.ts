@@ -127,7 +127,7 @@ const extractFrom = (a: ReadonlyMap<PartyId, Uint8Array>, b: ReadonlyMap<PartyId
   return extractKey(c1, c2)
 }
 
-describe('split view with forged R lists, channel authentication off', () => {
+describe('hm 7.2 forged line, hm 7.4 attacks: split view with forged R lists, channel authentication off', () => {
   const first = attack(runA)
   const second = attack(runB)
 
@@ -178,7 +178,7 @@ describe('split view with forged R lists, channel authentication off', () => {
   })
 })
 
-describe('C4 under forged lists', () => {
+describe('hm 7.2 R total: C4 under forged lists', () => {
   it('R total identity: HM_R_ZERO at the victim, nobody named', () => {
     const run = attack(new Map([[1, Point.ZERO]]))
     expect(run.ends.get(1)).toMatchObject({ type: 'failed', fault: { code: 'HM_R_ZERO', culprits: [] } })

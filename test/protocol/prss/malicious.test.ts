@@ -44,7 +44,7 @@ const afterwards = (c: EstablishCase): void => {
   expect(generationsOf(runEstablish({ ...c, seed: `${c.seed} afterwards` })).size).toBe(c.signers.length)
 }
 
-describe('7.1 G1', () => {
+describe('hm 7.1 G1: a malicious opening', () => {
   it('another roster hash: PRSS_MISMATCH at once, nobody named', () => {
     const run = with3(
       three,
@@ -145,7 +145,7 @@ for (const c of [three, five]) {
   const honestPeers = c.signers.filter((id) => id !== M)
   const all = (end: string) => Object.fromEntries(honestPeers.map((id) => [id, end]))
 
-  describe(`7.1 G2, n = ${n}`, () => {
+  describe(`hm 7.1 G2: n = ${n}`, () => {
     it('a wrong tag: PRSS_MISMATCH at those who share its key, nobody named', () => {
       const wrong = with3(
         c,
@@ -222,7 +222,7 @@ for (const c of [three, five]) {
   })
 }
 
-describe("7.1 t' = 2: contributions", () => {
+describe("hm 7.1 contributions: t' = 2", () => {
   const contributing = (to: PartyId, change: (parts: readonly Uint8Array[]) => readonly Uint8Array[]): Twin<never> => ({
     send: (e, round) => {
       if (round !== 2 || e.direct === undefined) return e

@@ -15,7 +15,7 @@ const sets = [
   [2, 5, 9],
 ]
 
-describe('hm 7.4 the model with nothing left out is production', () => {
+describe('hm 7.4 mutants: the model with nothing left out is production', () => {
   const world = makeWorld({ ids: [1, 2, 3, 4, 5, 9], seed: 'model' })
   for (const signers of sets) {
     it(`S = {${signers.join()}}, 1, 2 and 9 items: the same R_i, mu_i and nu_i, byte for byte`, () => {

@@ -16,11 +16,11 @@ function expectLoot(loot: Loot, row: Row): void {
 
 const titleOf = (row: Row): string => `${row.mutant} (${row.from}; tickets ${row.tickets}, corrupt ${row.corrupt})`
 
-describe('hm 7.4 mutants', () => {
+describe('hm 7.4 mutants: each falls to its script or is redundant', () => {
   for (const row of MUTANTS) it(`${titleOf(row)}, ${row.script}: ${row.outcome}`, () => expectLoot(row.attack(), row))
 })
 
-describe('hm 7.4 production', () => {
+describe('hm 7.4 attacks: the same scripts against production', () => {
   const scripts = new Map(MUTANTS.filter((r) => r.production !== null).map((r) => [`${r.script}, tickets ${r.tickets}`, r]))
   for (const [name, row] of scripts) {
     it(`${name}, corrupt ${row.corrupt}: nothing`, () => expect(row.production?.()?.type).toBe('nothing'))
@@ -34,7 +34,7 @@ describe('hm 7.4 production', () => {
   })
 })
 
-describe('hm 7.4 what the table says beside its rows', () => {
+describe('hm 7.4 mutants: what the table says beside its rows', () => {
   it('a flipped bit in a repeated context costs production its key when tickets are off: that is what they are for', () => {
     const options = { missing: null, fault: true } as const
     expect(firstLoot(['repeatedWithFault'], { ...options, tickets: false })).toEqual({
@@ -54,7 +54,7 @@ describe('hm 7.4 what the table says beside its rows', () => {
   })
 })
 
-describe('hm 7.4 redundant fields: nothing in a share depends on them', () => {
+describe('hm 7.4 mutants: nothing in a share depends on redundant fields', () => {
   const answers = (scene: Scene, session: Session) => runAll(scene, () => session).answers
   for (const { field, vary } of FREE_FIELDS) {
     it(`${field}: with it out of ctx a changed one gives the same bytes; with it in ctx, unrelated ones`, () => {
@@ -87,7 +87,7 @@ describe('hm 7.4 redundant fields: nothing in a share depends on them', () => {
   })
 })
 
-describe('hm 7.4 the scripts themselves', () => {
+describe('hm 7.4 mutants: the scripts themselves', () => {
   it('run honest sessions: what they break does sign', () => {
     for (const missing of [null, {}]) {
       const scene = makeScene({ missing, tickets: true })
