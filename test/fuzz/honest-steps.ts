@@ -1,5 +1,5 @@
 import type { Certificate } from '../../src/protocol/keygen/certificate.ts'
-import type { Scheme } from '../../src/protocol/request/document.ts'
+import type { Scheme, SignDocument } from '../../src/protocol/request/document.ts'
 import { SCHEMES } from '../../src/protocol/request/document.ts'
 import { type Exchanged, itemOf, type KeyRow, SignerTrio, signDocument } from './signer-trio.ts'
 
@@ -37,9 +37,9 @@ export async function trioWithKeys(): Promise<SignerTrio> {
  */
 export async function honestSessions(): Promise<ReadonlyMap<string, readonly Exchanged[]>> {
   const { certificates } = await sharedKeys()
-  const item = (scheme: Scheme, requestId: string) => {
+  const item = (scheme: Scheme, requestId: string, changes: Partial<SignDocument> = {}) => {
     const certificate = certificates.get(scheme) as Certificate
-    return itemOf(certificate, signDocument(scheme, certificate.key.keyId, { requestId }))
+    return itemOf(certificate, signDocument(scheme, certificate.key.keyId, { requestId, ...changes }))
   }
   const sessions = new Map<string, readonly Exchanged[]>()
   for (const scheme of SCHEMES) {
@@ -51,6 +51,12 @@ export async function honestSessions(): Promise<ReadonlyMap<string, readonly Exc
     } else await trio.sign([item(scheme, 'req_a')], scheme, links.slice(0, 2))
     sessions.set(`sign-${scheme}`, trio.traffic)
   }
+  // A coordinator that has the same request id signed for two documents: the trio has no ledgers.
+  const twice = await trioWithKeys()
+  const links = twice.links().slice(0, 2)
+  await twice.sign([item('eddsa-ed25519', 'req_a')], 'eddsa-ed25519', links)
+  await twice.sign([item('eddsa-ed25519', 'req_a', { reference: 'another' })], 'eddsa-ed25519', links)
+  sessions.set('two-documents', twice.traffic)
   const trio = new SignerTrio()
   await trio.keygen('eddsa-ed25519', trio.links())
   sessions.set('keygen', trio.traffic)

@@ -56,7 +56,6 @@ export async function open(): Promise<FuzzTarget> {
       for (const [name, exchanges] of await honestSessions()) {
         const steps = exchanges.filter(({ to }) => to === SELF).map(({ route, frame }) => packStep({ route, later: 0, frame }))
         seeds.set(name, pack(0, ...steps))
-        seeds.set(`${name}-mended`, pack(7, ...steps))
         seeds.set(`${name}-in-league`, pack(15, ...steps))
         seeds.set(
           `${name}-late`,
@@ -90,6 +89,7 @@ export async function open(): Promise<FuzzTarget> {
       'round done',
       'updateKey done',
       'openSigning sent key_frozen',
+      'openSigning sent request_replayed',
       'openSigning refused SESSION_REUSED',
       'round failed STOPPED',
     ],

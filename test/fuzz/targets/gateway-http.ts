@@ -182,6 +182,8 @@ export async function open(): Promise<FuzzTarget> {
       state: 'signed',
       signature: { serialized: `0x${'11'.repeat(64)}` },
       engine: 'frost',
+      signers: [1, 3],
+      timing_ms: { queue: 0, sign: 1, total: 1 },
     }
     const problem = {
       type: 'x',
