@@ -2,13 +2,15 @@ import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { Curves } from '../../protocol/curve/curves.ts'
 import { fromHex } from '../../protocol/engine/bytes.ts'
 import { peerFingerprint } from '../../transport/tls-server.ts'
-import type { Client, CoordinatorService, SignatureView, SignedRequest } from './coordinator-service.ts'
+import type { Client, CoordinatorService, KeyAction, SignatureView, SignedRequest } from './coordinator-service.ts'
 import { createMount, validate } from './endpoint.ts'
+import { isKnown, tagOf } from './entity-tag.ts'
 import { createHttpApp, type HttpAppOptions } from './http-app.ts'
 import type { HttpEnv } from './http-env.ts'
 import { itemProblem } from './item-problem.ts'
+import { KEY_ACTIONS, KEY_ANSWERS, KeyReadHeaders } from './key-routes.ts'
 import { ApiProblem, type ProblemCode } from './problem.ts'
-import { renderKey, renderSession, renderSet, renderSignature } from './render.ts'
+import { renderKey, renderSession, renderSet, renderSignature, renderUpdatedKey } from './render.ts'
 import {
   BatchResult,
   DEFAULT_PAGE,
@@ -22,8 +24,10 @@ import {
   SetState,
   Signature,
   SignatureParams,
+  UpdatedKey,
   WaitQuery,
 } from './schemas.ts'
+
 import { MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES, SignedBatchBody, SignedRequestBody, signedRequestOf } from './signed-request.ts'
 import { type HostInfo, mountSystemRoutes } from './system-routes.ts'
 import { VERIFY, verdictOn } from './verify-endpoint.ts'
@@ -42,6 +46,7 @@ const SIGNING_PROBLEMS: readonly ProblemCode[] = [
   'policy_denied',
   'raw_digest_forbidden',
   'key_not_found',
+  'key_frozen',
   'request_replayed',
   'idempotency_in_flight',
   'epoch_mismatch',
@@ -52,6 +57,17 @@ const SIGNING_PROBLEMS: readonly ProblemCode[] = [
   'protocol_abort',
   'quorum_unavailable',
   'signing_timeout',
+]
+
+const UPDATE_PROBLEMS: readonly ProblemCode[] = [
+  'authorization_invalid',
+  'key_not_found',
+  'key_frozen',
+  'revision_conflict',
+  'request_replayed',
+  'request_expired',
+  'payload_invalid',
+  'quorum_unavailable',
 ]
 
 /** The coordinator's API as a value: it never listens, holds no authority, and checks form, limits and who is connected. */
@@ -120,13 +136,14 @@ export function createCoordinatorApp(options: CoordinatorAppOptions): OpenAPIHon
       answers: { 200: { description: 'A page of keys', schema: KeyPage } },
     },
     (c, { query }, client) => {
-      const { limit = DEFAULT_PAGE, cursor, scheme, label } = query
+      const { limit = DEFAULT_PAGE, cursor, scheme, label, state } = query
       const page = service.listKeys(
         {
           limit,
           ...(cursor === undefined ? {} : { cursor }),
           ...(scheme === undefined ? {} : { scheme }),
           ...(label === undefined ? {} : { label }),
+          ...(state === undefined ? {} : { state }),
         },
         client,
       )
@@ -141,11 +158,44 @@ export function createCoordinatorApp(options: CoordinatorAppOptions): OpenAPIHon
       tag: 'keys',
       summary: 'Read a key',
       params: KeyParams,
-      answers: { 200: { description: 'The key', schema: Key } },
+      headers: KeyReadHeaders,
+      answers: KEY_ANSWERS,
       problems: ['key_not_found'],
     },
-    (c, { params }, client) => c.json(renderKey(service.getKey(params.id, client))),
+    (c, { params }, client) => {
+      const view = service.getKey(params.id, client)
+      c.header('ETag', tagOf(view))
+      return isKnown(c, view) ? c.body(null, 304) : c.json(renderKey(view))
+    },
   )
+
+  const updateRoute = (
+    method: 'post' | 'patch',
+    path: string,
+    action: KeyAction,
+    text: { readonly summary: string; readonly description: string },
+  ): void =>
+    mount.guarded(
+      {
+        ...text,
+        method,
+        path,
+        tag: 'keys',
+        params: KeyParams,
+        body: { schema: SignedRequestBody, maxBytes: MAX_BODY_BYTES },
+        answers: { 200: { description: 'The key', schema: UpdatedKey, headers: { ETag: 'The new revision' } } },
+        problems: UPDATE_PROBLEMS,
+      },
+      async (c, { params, body }, client) => {
+        const key = await service.updateKey(params.id, action, ownRequest(signedRequestOf(body), client), client)
+        return c.json(renderUpdatedKey(key), 200, { ETag: tagOf(key) })
+      },
+    )
+  updateRoute('patch', '/api/v1/keys/{id}', 'label', {
+    summary: 'Change a label',
+    description: 'The document is a key-update.v1 that leaves the state as it is. Answers when all signers have stored it.',
+  })
+  for (const { action, ...text } of KEY_ACTIONS) updateRoute('post', `/api/v1/keys/{id}/${action}`, action, text)
 
   const statusOf = (view: SignatureView): 200 | 202 => (view.state === 'pending_signing' ? 202 : 200)
 

@@ -1,4 +1,4 @@
-import type { Scheme } from '../../protocol/request/document.ts'
+import type { Scheme, Usage } from '../../protocol/request/document.ts'
 
 /** Who is connected over mTLS: a configured client of the coordinator, named by its certificate fingerprint. */
 export interface Client {
@@ -21,7 +21,12 @@ export interface KeyView {
   readonly id: string
   readonly scheme: Scheme
   readonly label: string | null
-  readonly state: 'active' | 'pending'
+  /** `pending` until all signers have finished making the key. */
+  readonly state: 'pending' | Usage
+  /** Of the newest update; 0 before the first. */
+  readonly revision: number
+  /** Whether every signer has acknowledged that revision. */
+  readonly settled: boolean
   readonly threshold: number
   readonly parties: number
   readonly epoch: number
@@ -101,13 +106,28 @@ export interface SetView {
   readonly quorum: 'full' | 'degraded' | 'lost'
 }
 
+/** What a call wants changed about a key; the document has to say the same. */
+export type KeyAction = 'freeze' | 'unfreeze' | 'archive' | 'label'
+
+/** A key with the receipts of all signers for its newest update, in the order of the roster. */
+export interface UpdatedKeyView extends KeyView {
+  readonly receipts: readonly Uint8Array[]
+}
+
 /** What the coordinator's HTTP application calls. Every method rejects with ApiProblem and with nothing else. */
 export interface CoordinatorService {
   sign(request: SignedRequest, client: Client, waitMs: number): Promise<SignatureView>
   createKey(request: SignedRequest, client: Client): Promise<KeyView>
+  updateKey(id: string, action: KeyAction, request: SignedRequest, client: Client): Promise<UpdatedKeyView>
   getKey(id: string, client: Client): KeyView
   listKeys(
-    query: { readonly limit: number; readonly cursor?: string; readonly scheme?: Scheme; readonly label?: string },
+    query: {
+      readonly limit: number
+      readonly cursor?: string
+      readonly scheme?: Scheme
+      readonly label?: string
+      readonly state?: Usage
+    },
     client: Client,
   ): { readonly keys: readonly KeyView[]; readonly nextCursor: string | null }
   getSignature(id: string, client: Client, waitMs: number): Promise<SignatureView>

@@ -15,7 +15,7 @@ interface Answer {
 
 /** One route: what is said about it in /openapi.json and what is checked at run time are the same objects. */
 export interface Endpoint<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType> {
-  readonly method: 'get' | 'post'
+  readonly method: 'get' | 'post' | 'patch'
   /** In OpenAPI's form, `/api/v1/keys/{id}`. */
   readonly path: string
   readonly summary: string
@@ -27,7 +27,8 @@ export interface Endpoint<P extends z.ZodType, Q extends z.ZodType, B extends z.
   readonly query?: Q
   /** A header that is documented here and read by the handler. */
   readonly headers?: z.ZodObject
-  readonly body?: { readonly schema: B; readonly maxBytes: number }
+  /** `optional`: a call without a body counts as `{}`. */
+  readonly body?: { readonly schema: B; readonly maxBytes: number; readonly optional?: boolean }
   readonly answers: Readonly<Record<number, Answer>>
   /** Codes that this route can answer with beyond those every route can. */
   readonly problems?: readonly ProblemCode[]
@@ -129,10 +130,21 @@ function describe<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType>
       ...(endpoint.headers === undefined ? {} : { headers: endpoint.headers }),
       ...(endpoint.body === undefined
         ? {}
-        : { body: { required: true, content: { 'application/json': { schema: endpoint.body.schema } } } }),
+        : {
+            body: {
+              required: endpoint.body.optional !== true,
+              content: { 'application/json': { schema: endpoint.body.schema } },
+            },
+          }),
     },
     responses: { ...Object.fromEntries(answers), ...problemAnswers([...common, ...(endpoint.problems ?? [])]) },
   }
+}
+
+async function bodyOf(c: Context<HttpEnv>, { maxBytes, optional }: { maxBytes: number; optional?: boolean }): Promise<unknown> {
+  const names = ['content-type', 'transfer-encoding'] as const
+  const none = names.every((name) => c.req.header(name) === undefined) && (c.req.header('content-length') ?? '0') === '0'
+  return optional === true && none ? {} : await readJson(c, maxBytes)
 }
 
 export interface Mount<Caller> {
@@ -169,7 +181,7 @@ export function createMount<Caller>(
     const inputs = {
       params: params === undefined ? undefined : validate(params, c.req.param(), 'path'),
       query: query === undefined ? undefined : validate(query, queryOf(c), 'query'),
-      body: body === undefined ? undefined : validate(body.schema, await readJson(c, body.maxBytes), ''),
+      body: body === undefined ? undefined : validate(body.schema, await bodyOf(c, body), ''),
     }
     return inputs as Inputs<P, Q, B>
   }

@@ -17,7 +17,9 @@ export interface HttpAppOptions {
 }
 
 /** Anybody may invent a method; a measurement's labels are bounded. */
-const METHODS = new Set(['GET', 'HEAD', 'POST'])
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PATCH'])
+/** Calls that change something say what is known of their outcome. */
+const CHANGING = new Set(['POST', 'PATCH'])
 
 function answerProblem(c: Context<HttpEnv>, problem: ApiProblem): Response {
   if (problem.retryAfterMs !== undefined) {
@@ -26,7 +28,7 @@ function answerProblem(c: Context<HttpEnv>, problem: ApiProblem): Response {
     if (problem.code === 'rate_limited') c.header('RateLimit', `"principal";r=0;t=${seconds}`)
   }
   return c.body(
-    JSON.stringify(problemBody(problem, c.var.exchangeId, c.req.method === 'POST')),
+    JSON.stringify(problemBody(problem, c.var.exchangeId, CHANGING.has(c.req.method))),
     problem.status as ContentfulStatusCode,
     {
       'Content-Type': PROBLEM_CONTENT_TYPE,

@@ -3,8 +3,9 @@ import { secp256k1 } from '@noble/curves/secp256k1.js'
 import { fromHex, toHex } from '../../protocol/engine/bytes.ts'
 import type { Scheme } from '../../protocol/request/document.ts'
 import { type Addresses, addressesOf } from './address.ts'
-import type { KeyView, SessionView, SetView, SignatureView } from './coordinator-service.ts'
+import type { KeyView, SessionView, SetView, SignatureView, UpdatedKeyView } from './coordinator-service.ts'
 import type { Key, Session, SetState, Signature } from './schemas.ts'
+
 
 /** Views as they go over the wire; test/host/api checks each against its schema. */
 
@@ -35,6 +36,8 @@ export function renderKey(view: KeyView): KeyJson {
     scheme: view.scheme,
     label: view.label,
     state: view.state,
+    revision: view.revision,
+    settled: view.settled,
     threshold: view.threshold,
     parties: view.parties,
     epoch: view.epoch,
@@ -44,6 +47,8 @@ export function renderKey(view: KeyView): KeyJson {
     created_at: view.createdAt,
   }
 }
+
+export const renderUpdatedKey = (view: UpdatedKeyView) => ({ ...renderKey(view), receipts: view.receipts.map(hex) })
 
 function renderSignatureValue(value: NonNullable<SignatureView['signature']>): SignatureJson['signature'] {
   if (value.scheme !== 'ecdsa-secp256k1') return { serialized: hex(value.compact) }

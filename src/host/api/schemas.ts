@@ -55,7 +55,13 @@ export const Key = z
     id: KeyId,
     scheme: Scheme,
     label: z.string().nullable(),
-    state: z.enum(['active', 'pending']),
+    state: z
+      .enum(['pending', 'active', 'frozen', 'archived'])
+      .openapi({ description: 'Signers take part for active keys only; archived is for ever' }),
+    revision: z.int().min(0).openapi({ description: 'Of the newest update; the ETag of the key' }),
+    settled: z
+      .boolean()
+      .openapi({ description: 'false: not every signer is known to have this revision; repeat the update or make the next' }),
     threshold: z.int().min(2).max(16),
     parties: z.int().min(2).max(16),
     epoch: z.int().min(0),
@@ -69,6 +75,12 @@ export const Key = z
     created_at: Time,
   })
   .openapi('Key')
+
+export const UpdatedKey = Key.extend({
+  receipts: z
+    .array(hexBytes(64))
+    .openapi({ description: 'The signature of each signer for having stored the update, in the order of the roster' }),
+}).openapi('UpdatedKey')
 
 export const KeyPage = z.strictObject({ keys: z.array(Key), next_cursor: z.string().nullable() }).openapi('KeyPage')
 
@@ -216,6 +228,7 @@ export const KeyQuery = z.strictObject({
   cursor: z.string().min(1).max(512).optional(),
   scheme: Scheme.optional(),
   label: Label.optional(),
+  state: z.enum(['active', 'frozen', 'archived']).optional().openapi({ description: 'Default: all but archived keys' }),
 })
 export const DEFAULT_PAGE = 50
 

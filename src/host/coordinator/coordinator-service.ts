@@ -2,22 +2,32 @@ import type { SignerMonitor } from '../../actors/signer-monitor.ts'
 import type { SigningScheduler } from '../../actors/signing-scheduler.ts'
 import { toHex } from '../../protocol/engine/bytes.ts'
 import { requestHash } from '../../protocol/request/authorize.ts'
-import { type Document, parseDocument, SCHEMES } from '../../protocol/request/document.ts'
+import { type Document, type KeyUpdateDocument, parseDocument, SCHEMES, type Usage } from '../../protocol/request/document.ts'
 import { formatKeyId, parseKeyId } from '../../protocol/request/ids.ts'
 import { formatTime } from '../../protocol/request/time.ts'
-import type { Client, CoordinatorService, SetView, SignatureView, SignedRequest } from '../api/coordinator-service.ts'
+import type {
+  Client,
+  CoordinatorService,
+  KeyAction,
+  SetView,
+  SignatureView,
+  SignedRequest,
+} from '../api/coordinator-service.ts'
 import { ApiProblem } from '../api/problem.ts'
+
 import { signatureIdOf } from '../api/signature-id.ts'
 import type { CoordinatorConfig } from '../config/config.ts'
-import type { CoordinatorStore } from '../store/coordinator-store.ts'
+import type { CoordinatorStore, StoredDirectoryKey } from '../store/coordinator-store.ts'
 import { keyView } from './directory.ts'
 import type { KeyService } from './key-service.ts'
+import type { KeyUpdates } from './key-updates.ts'
 import type { SessionLog } from './session-log.ts'
 import type { SigningService } from './signing-service.ts'
 
 export interface CoordinatorServiceOptions {
   readonly config: Pick<CoordinatorConfig, 'roster' | 'signers' | 'defaultThreshold'>
   readonly keys: KeyService
+  readonly updates: KeyUpdates
   readonly signing: SigningService
   readonly scheduler: SigningScheduler
   readonly sessions: SessionLog
@@ -47,6 +57,19 @@ export function coordinatorService(o: CoordinatorServiceOptions): CoordinatorSer
       }
       return await named(document, async () => keyView(await o.keys.create(request, document)))
     },
+    updateKey: async (id, action, request, client) => {
+      const document = admitted(request, client, audience)
+      if (document.type !== 'key-update.v1')
+        throw new ApiProblem('malformed_request', 'a document of type key-update.v1 is expected')
+      return await named(document, async () => {
+        const row = o.store.getKey(document.keyId)
+        if (row === undefined || row.state !== 'active' || row.owner !== request.authorizations[0]?.credentialId)
+          throw new ApiProblem('key_not_found', 'there is no such key')
+        assertAction(action, id, document, row)
+        const updated = await o.updates.apply(request, document, row)
+        return { ...keyView(updated.row), receipts: updated.receipts }
+      })
+    },
     getKey: (id, client) => {
       const keyId = parseKeyId(id)
       const row = keyId === undefined ? undefined : o.store.getKey(keyId)
@@ -54,7 +77,7 @@ export function coordinatorService(o: CoordinatorServiceOptions): CoordinatorSer
         throw new ApiProblem('key_not_found', 'there is no such key')
       return keyView(row)
     },
-    listKeys: ({ limit, cursor, scheme, label }, client) => {
+    listKeys: ({ limit, cursor, scheme, label, state }, client) => {
       const after = cursor === undefined ? undefined : readCursor(cursor)
       const rows = o.store.listKeys({
         owners: client.credentials,
@@ -62,6 +85,7 @@ export function coordinatorService(o: CoordinatorServiceOptions): CoordinatorSer
         ...(after !== undefined && { after }),
         ...(scheme !== undefined && { scheme }),
         ...(label !== undefined && { label }),
+        ...(state !== undefined && { usage: state }),
       })
       const page = rows.slice(0, limit)
       const last = page.at(-1)
@@ -78,11 +102,22 @@ export function coordinatorService(o: CoordinatorServiceOptions): CoordinatorSer
     ready: () => SCHEMES.some((scheme) => canSign(o, scheme)),
   }
 }
-
 /** Which session made it, while that is remembered. */
 function inSession(o: CoordinatorServiceOptions, view: SignatureView): SignatureView {
   const sessionId = o.sessions.idOf(view.id)
-  return sessionId === undefined ? view : { ...view, sessionId }
+  return sessionId === undefined ? view : { ...view, sessionId }}
+
+const STATES: Readonly<Record<Exclude<KeyAction, 'label'>, Usage>> = { freeze: 'frozen', unfreeze: 'active', archive: 'archived' }
+
+/** A client's mistake is found here; what the document says is done by the signers, whatever the path was. */
+function assertAction(action: KeyAction, id: string, document: KeyUpdateDocument, row: StoredDirectoryKey): void {
+  const wrong = (pointer: string, reason: string): never => {
+    throw new ApiProblem('malformed_request', 'the document is not of this path', { errors: [{ pointer, reason }] })
+  }
+  if (formatKeyId(document.keyId) !== id) wrong('/key_id', 'is not the key of the path')
+  if (action !== 'label') {
+    if (document.state !== STATES[action]) wrong('/state', `must be ${STATES[action]}`)
+  } else if (document.revision > row.revision && document.state !== row.usage) wrong('/state', 'must be what it is')
 }
 
 /** Problems of a request say which one they belong to. */

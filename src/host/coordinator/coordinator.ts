@@ -15,8 +15,10 @@ import { coordinatorService } from './coordinator-service.ts'
 import { KeyDirectory } from './directory.ts'
 import { KeyDelivery } from './key-delivery.ts'
 import { KeyService } from './key-service.ts'
+import { KeyUpdates } from './key-updates.ts'
 import { SessionLog } from './session-log.ts'
 import { signerNames } from './signer-names.ts'
+
 import { SigningService } from './signing-service.ts'
 import { upkeep } from './upkeep.ts'
 
@@ -137,6 +139,17 @@ export function createCoordinator(o: CoordinatorOptions) {
     timers,
     log,
   })
+  const updates = new KeyUpdates({
+    links,
+    directory,
+    store,
+    roster,
+    curves,
+    names,
+    now,
+    timeoutMs: times.exchange,
+    log,
+  })
   const signing = new SigningService({
     scheduler,
     directory,
@@ -154,11 +167,11 @@ export function createCoordinator(o: CoordinatorOptions) {
     scheduler,
     prss,
     delivery,
+    updates,
     names,
     threshold: config.defaultThreshold,
     now,
     log,
-  })
-  const service = coordinatorService({ config, keys, signing, scheduler, sessions, monitor, store })
+  })  const service = coordinatorService({ config, keys, updates, signing, scheduler, sessions, monitor, store })
   return { service, monitor, prss, scheduler, delivery, signing, names }
 }

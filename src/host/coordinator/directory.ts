@@ -45,6 +45,11 @@ export class KeyDirectory {
     }
   }
 
+  /** The row changed: what is remembered of it no longer counts. */
+  forget(keyId: Uint8Array): void {
+    this.#cache.delete(toHex(keyId))
+  }
+
   /** An active key; undefined for unknown and unfinished ones. */
   find(keyId: Uint8Array): SigningKey | undefined {
     const name = toHex(keyId)
@@ -72,7 +77,9 @@ export function keyView(row: StoredDirectoryKey): KeyView {
     id: formatKeyId(row.keyId),
     scheme: row.scheme,
     label: row.label,
-    state: row.state,
+    state: row.state === 'pending' ? 'pending' : row.usage,
+    revision: row.revision,
+    settled: row.settled === 1,
     threshold: row.threshold,
     parties: row.parties,
     epoch: row.epoch,

@@ -15,7 +15,8 @@ import {
 import { assembleCertificate, CERTIFICATE, type Certificate } from '../../protocol/keygen/certificate.ts'
 import { PUBLIC_PACKAGE } from '../../protocol/keygen/key-record.ts'
 import { ownedRequestHash } from '../../protocol/request/authorize.ts'
-import type { CoordinatorStore, DirectoryKey, StoredDirectoryKey } from '../store/coordinator-store.ts'
+import { USAGES } from '../../protocol/request/document.ts'
+import type { CoordinatorStore, DirectoryKey, RestoredKey, StoredDirectoryKey } from '../store/coordinator-store.ts'
 import { directoryRow, type KeyDirectory } from './directory.ts'
 
 export interface KeyDeliveryOptions {
@@ -76,7 +77,7 @@ export class KeyDelivery {
       const row = rowOf(certified, reports)
       if (row === undefined) return undefined
       const put = store.putKey(
-        row,
+        restored(row, certified, reports),
         roster.members.map((m) => m.id),
       )
       if (put.type !== 'new' && !equalBytes(put.row.keyId, keyId)) return undefined
@@ -152,9 +153,9 @@ export class KeyDelivery {
     const reports = await this.#ask(keyId)
     const certified = this.#certified(keyId, reports)
     const row = certified && rowOf(certified, reports)
-    if (row === undefined) return reports.size < roster.members.length ? 'open' : 'no key'
+    if (certified === undefined || row === undefined) return reports.size < roster.members.length ? 'open' : 'no key'
     if (store.keyByRequest(row.owner, row.requestId) !== undefined) return 'no key'
-    return store.restoreKeys([row]) === 1 ? 'restored' : 'known'
+    return store.restoreKeys([restored(row, certified, reports)]) === 1 ? 'restored' : 'known'
   }
 
   /** What is known or can be made from what the signers stored with their shares. A liar's report costs no more than its own part. */
@@ -197,17 +198,34 @@ export class KeyDelivery {
   }
 }
 
+/** Reports that agree with the certificate about whose key it is. */
+const confirmedBy = ({ certificate }: Certified, reports: Reports): readonly KeyReport[] =>
+  [...reports.values()].filter((r) => equalBytes(ownedRequestHash(r.requestHash, r.credentialId), certificate.key.requestHash))
+
 /**
  * The directory row of a key. On a signer's word alone a key would turn up in another client's list, as an address to pay to: the owner
- * is whom the certificate names. Request id and label are what t signers say alike, since fewer could all be malicious.
+ * is whom the certificate names. The request id is what t signers say alike, since fewer could all be malicious.
  */
-function rowOf({ certificate, bytes }: Certified, reports: Reports): DirectoryKey | undefined {
-  const confirmed = [...reports.values()].filter((r) =>
-    equalBytes(ownedRequestHash(r.requestHash, r.credentialId), certificate.key.requestHash),
-  )
-  const alike = Map.groupBy(confirmed, (r) => JSON.stringify([r.requestId, r.label]))
-  const agreed = [...alike.values()].find((group) => group.length >= certificate.key.threshold)?.[0]
+function rowOf(certified: Certified, reports: Reports): DirectoryKey | undefined {
+  const { certificate, bytes } = certified
+  const alike = Map.groupBy(confirmedBy(certified, reports), (r) => r.requestId)
+  const agreed = [...alike.values()].find((group) => group.length >= certificate.key.threshold)
   if (agreed === undefined) return undefined
-  const { credentialId: owner, requestId, label, createdAt } = agreed
-  return directoryRow(certificate, bytes, { owner, requestId, label, createdAt })
+  const { credentialId: owner, requestId, createdAt } = agreed[0] as KeyReport
+  return directoryRow(certificate, bytes, { owner, requestId, label: null, createdAt })
+}
+
+/**
+ * State, revision and label: what t signers say alike. Where updates reached them unevenly no t may agree: then as if there had been
+ * none, and not settled. It is for show and for listing only; the signers themselves decide by what they hold.
+ */
+function restored(row: DirectoryKey, certified: Certified, reports: Reports): RestoredKey {
+  const { threshold, parties } = certified.certificate.key
+  const alike = Map.groupBy(confirmedBy(certified, reports), (r) => JSON.stringify([r.usage, r.revision, r.label]))
+  const agreed = [...alike.values()].filter((group) => group.length >= threshold)
+  const newest = agreed.sort((a, b) => (b[0]?.revision ?? 0) - (a[0]?.revision ?? 0))[0] ?? []
+  const usage = USAGES.find((u) => u === newest[0]?.usage)
+  if (newest[0] === undefined || usage === undefined) return { ...row, usage: 'active', revision: 0, settled: 0 }
+  const { label, revision } = newest[0]
+  return { ...row, label, usage, revision, settled: newest.length === parties.length ? 1 : 0 }
 }

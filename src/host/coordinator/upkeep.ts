@@ -6,6 +6,7 @@ import type { SigningScheduler } from '../../actors/signing-scheduler.ts'
 import type { PartyId } from '../../protocol/engine/party.ts'
 import { FRAMES_VERSION } from '../../protocol/frames/signer-frames.ts'
 import type { KeyDelivery } from './key-delivery.ts'
+import type { KeyUpdates } from './key-updates.ts'
 import type { SignerNames } from './signer-names.ts'
 
 export interface UpkeepOptions {
@@ -14,6 +15,7 @@ export interface UpkeepOptions {
   readonly scheduler: Pick<SigningScheduler, 'engineFor' | 'signersNeeded'>
   readonly prss: Pick<PrssKeeper, 'ensure'>
   readonly delivery: Pick<KeyDelivery, 'settle' | 'rebuild'>
+  readonly updates: Pick<KeyUpdates, 'settle'>
   readonly names: SignerNames
   /** Whose signer sets get a PRSS generation before anybody asks. */
   readonly threshold: number
@@ -26,7 +28,7 @@ const REBUILD_AGAIN_MS = 5_000
 
 /** What the coordinator does beside requests, driven by heartbeats: logs who came and went, supplies hm, finishes keys. */
 export function upkeep(o: UpkeepOptions): (state: SignerState) => void {
-  const { links, monitor, scheduler, prss, delivery, names, threshold, log } = o
+  const { links, monitor, scheduler, prss, delivery, updates, names, threshold, log } = o
   const before = new Map<PartyId, string>()
   // At every start, whatever the directory holds: it may be an old copy, or one whose rebuilding a crash cut off, and neither knows
   // what it lacks. Each signer is asked once: one alone could leave out keys.
@@ -58,6 +60,7 @@ export function upkeep(o: UpkeepOptions): (state: SignerState) => void {
     const hmSet = monitor.up().slice(0, scheduler.signersNeeded('hm', threshold))
     const hm = scheduler.engineFor('ecdsa-secp256k1', threshold) === 'hm'
     if (hm && hmSet.length === scheduler.signersNeeded('hm', threshold)) void prss.ensure(threshold, hmSet)
+    void updates.settle(id)
     void delivery.settle(id, status?.pending ?? [])
     if (o.now() >= (rebuildAt.get(id) ?? Number.POSITIVE_INFINITY) && monitor.up().length >= threshold) {
       void rebuild(links.get(id) as SignerLink)

@@ -14,6 +14,7 @@ export interface CoordinatorClient {
   /** @throws ApiProblem for every answer that is no success, PeerError when there is none. */
   readonly get: (path: string, timeoutMs: number) => Promise<CoordinatorAnswer>
   readonly post: (path: string, body: string, timeoutMs: number) => Promise<CoordinatorAnswer>
+  readonly patch: (path: string, body: string, timeoutMs: number) => Promise<CoordinatorAnswer>
 }
 
 /** Of a coordinator that means something else to our own caller: what failed there is our standing with it, not the user's. */
@@ -69,7 +70,7 @@ export function passOn(body: unknown): ApiProblem {
 /** Calls the coordinator's API over an identified connection. */
 export function createCoordinatorClient(peer: HttpPeer): CoordinatorClient {
   const call = async (
-    method: 'GET' | 'POST',
+    method: 'GET' | 'POST' | 'PATCH',
     path: string,
     body: string | undefined,
     timeoutMs: number,
@@ -93,5 +94,6 @@ export function createCoordinatorClient(peer: HttpPeer): CoordinatorClient {
   return {
     get: (path, timeoutMs) => call('GET', path, undefined, timeoutMs),
     post: (path, body, timeoutMs) => call('POST', path, body, timeoutMs),
+    patch: (path, body, timeoutMs) => call('PATCH', path, body, timeoutMs),
   }
 }

@@ -3,9 +3,11 @@ import type { Context } from 'hono'
 import type { Curves } from '../../protocol/curve/curves.ts'
 import type { SignatureView } from '../api/coordinator-service.ts'
 import { createMount, validate } from '../api/endpoint.ts'
+import { isKnown, tagOf } from '../api/entity-tag.ts'
 import { createHttpApp, type HttpAppOptions } from '../api/http-app.ts'
 import type { HttpEnv } from '../api/http-env.ts'
 import { itemProblem } from '../api/item-problem.ts'
+import { KEY_ACTIONS, KEY_ANSWERS, KeyReadHeaders } from '../api/key-routes.ts'
 import { ApiProblem, type ProblemCode } from '../api/problem.ts'
 import { renderKey, renderSignature, type SetJson } from '../api/render.ts'
 import {
@@ -26,13 +28,25 @@ import {
 import { type HostInfo, mountSystemRoutes } from '../api/system-routes.ts'
 import { toProblem } from '../api/to-problem.ts'
 import { VERIFY, verdictOn } from '../api/verify-endpoint.ts'
+import type { ChangeKey } from './key-admin.ts'
 import type { KeyDirectory } from './key-directory.ts'
+
 import type { MakeKey } from './key-maker.ts'
 import { type Authenticate, type Principal, requireScopes } from './principal.ts'
 import type { RateLimit } from './rate-limit.ts'
 import type { ReadSession } from './read-session.ts'
 import { requestIdOf, wishOf } from './read-wish.ts'
-import { IdempotencyHeader, KeyBody, MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES, SignBatchBody, SignBody } from './schemas.ts'
+import {
+  IdempotencyHeader,
+  KeyBody,
+  LabelBody,
+  MAX_BATCH_BODY_BYTES,
+  MAX_BODY_BYTES,
+  SignBatchBody,
+  SignBody,
+  UpdateBody,
+  UpdateHeaders,
+} from './schemas.ts'
 import type { SigningDesk, SignWish } from './signing-desk.ts'
 
 export interface GatewayAppOptions extends HttpAppOptions {
@@ -41,6 +55,7 @@ export interface GatewayAppOptions extends HttpAppOptions {
   readonly rateLimit: RateLimit
   readonly desk: SigningDesk
   readonly makeKey: MakeKey
+  readonly changeKey: ChangeKey
   readonly keys: KeyDirectory
   readonly readSession: ReadSession
   /** For public checks only. */
@@ -76,6 +91,19 @@ const SIGNING_PROBLEMS: readonly ProblemCode[] = [
   'engine_unavailable',
 ]
 
+const UPDATE_PROBLEMS: readonly ProblemCode[] = [
+  'authorization_invalid',
+  'rate_limited',
+  'key_not_found',
+  'key_frozen',
+  'revision_conflict',
+  'precondition_failed',
+  'request_replayed',
+  'request_expired',
+  'protocol_abort',
+  'quorum_unavailable',
+]
+
 /** A call with this much of a body costs one call more: what a message costs everybody's hosts grows with its length. */
 const BYTES_PER_CALL = 4096
 
@@ -84,8 +112,7 @@ const sizeCost = (c: Context<HttpEnv>): number => Math.floor((c.var.bodyBytes ??
 const statusOf = (view: SignatureView): 200 | 202 => (view.state === 'pending_signing' ? 202 : 200)
 
 /** The gateway's API as a value: plain JSON for users, who never see a request document. It never listens. */
-export function createGatewayApp(options: GatewayAppOptions): OpenAPIHono<HttpEnv> {
-  const { authenticate, rateLimit, desk, makeKey, keys, curves, parties, defaultThreshold, metrics, info } = options
+export function createGatewayApp(options: GatewayAppOptions): OpenAPIHono<HttpEnv> {  const { authenticate, rateLimit, desk, makeKey, changeKey, keys, curves, parties, defaultThreshold, metrics, info } = options
   const app = createHttpApp(options)
   app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' })
   app.openAPIRegistry.registerComponent('securitySchemes', 'mutualTLS', { type: 'mutualTLS' })
@@ -161,11 +188,69 @@ export function createGatewayApp(options: GatewayAppOptions): OpenAPIHono<HttpEn
       summary: 'Read a key',
       scopes: ['keys:read'],
       params: KeyParams,
-      answers: { 200: { description: 'The key', schema: Key } },
+      headers: KeyReadHeaders,
+      answers: KEY_ANSWERS,
       problems: ['authorization_invalid', 'key_not_found', 'rate_limited'],
     },
-    (c, { params }, principal) => c.json(renderKey(keys.get(principal.tenantId, params.id).view)),
+    (c, { params }, principal) => {
+      const { view } = keys.get(principal.tenantId, params.id)
+      c.header('ETag', tagOf(view))
+      return isKnown(c, view) ? c.body(null, 304) : c.json(renderKey(view))
+    },
   )
+
+  const change = async (c: Context<HttpEnv>, principal: Principal, wish: Parameters<ChangeKey>[1]): Promise<Response> => {
+    const { key, requestId } = await changeKey(principal, wish)
+    return c.json(renderKey(key), 200, { ETag: tagOf(key), 'Idempotency-Key': requestId })
+  }
+  const updated = {
+    200: {
+      description: 'The key, for which this gateway holds the receipt of every signer',
+      schema: Key,
+      headers: { ETag: 'The new revision', 'Idempotency-Key': 'The request id' },
+    },
+  }
+  const update = { tag: 'keys', scopes: ['keys:manage'], params: KeyParams, headers: UpdateHeaders, answers: updated }
+
+  mount.guarded(
+    {
+      ...update,
+      method: 'patch',
+      path: '/api/v1/keys/{id}',
+      summary: 'Change a label',
+      description: 'Needs If-Match with the ETag of the key as the caller has seen it.',
+      body: { schema: LabelBody, maxBytes: MAX_BODY_BYTES },
+      problems: UPDATE_PROBLEMS,
+    },
+    (c, { params, body }, principal) =>
+      change(c, principal, {
+        action: 'label',
+        keyId: params.id,
+        label: body.label,
+        requestId: requestIdOf(c, body.request_id),
+        ifMatch: c.req.header('if-match'),
+      }),
+  )
+  for (const { action, summary, description } of KEY_ACTIONS) {
+    mount.guarded(
+      {
+        ...update,
+        method: 'post',
+        path: `/api/v1/keys/{id}/${action}`,
+        summary,
+        description,
+        body: { schema: UpdateBody, maxBytes: MAX_BODY_BYTES, optional: true },
+        problems: UPDATE_PROBLEMS,
+      },
+      (c, { params, body }, principal) =>
+        change(c, principal, {
+          action,
+          keyId: params.id,
+          requestId: requestIdOf(c, body.request_id),
+          ifMatch: c.req.header('if-match'),
+        }),
+    )
+  }
 
   mount.guarded(
     {

@@ -2,12 +2,12 @@ import type { Roster } from '../../protocol/channel/roster.ts'
 import type { Curves } from '../../protocol/curve/curves.ts'
 import { equalBytes } from '../../protocol/engine/bytes.ts'
 import { CERTIFICATE, type Certificate, publicKeyOf, verifyCertificate } from '../../protocol/keygen/certificate.ts'
-import { type KeygenDocument, parseDocument, type Scheme } from '../../protocol/request/document.ts'
+import { type KeygenDocument, parseDocument, type Scheme, type Usage } from '../../protocol/request/document.ts'
 import { formatKeyId, parseKeyId } from '../../protocol/request/ids.ts'
 import { formatTime } from '../../protocol/request/time.ts'
 import type { KeyView } from '../api/coordinator-service.ts'
 import { ApiProblem } from '../api/problem.ts'
-import type { GatewayKey, GatewayStore } from '../store/gateway-store.ts'
+import type { GatewayKeyState, GatewayStore, StoredGatewayKey } from '../store/gateway-store.ts'
 import type { BookedRequest } from './request-book.ts'
 
 /** A key for which all signers of the pinned roster stand. */
@@ -18,6 +18,8 @@ export interface CertifiedKey {
   /** As signatures verify under it: 33 or 32 bytes. */
   readonly publicKey: Uint8Array
   readonly epoch: number
+  /** As far as this gateway knows. */
+  readonly usage: Usage
   readonly view: KeyView
 }
 
@@ -26,6 +28,7 @@ export interface KeyPageQuery {
   readonly cursor?: string | undefined
   readonly scheme?: Scheme | undefined
   readonly label?: string | undefined
+  readonly state?: Usage | undefined
 }
 
 export interface KeyDirectory {
@@ -35,6 +38,8 @@ export interface KeyDirectory {
    * @throws ApiProblem protocol_abort when it is not what was asked for
    */
   readonly adopt: (tenant: string, request: BookedRequest, certificate: Uint8Array) => CertifiedKey
+  /** What became of an update; see GatewayStore.changeKey. */
+  readonly change: (keyId: Uint8Array, state: GatewayKeyState) => void
   /** @throws ApiProblem key_not_found, also for keys of other tenants */
   readonly get: (tenant: string, keyId: string) => CertifiedKey
   /** @throws ApiProblem malformed_request on a cursor that is none of ours */
@@ -60,7 +65,7 @@ function parseCursor(text: string): { readonly createdAt: number; readonly keyId
   return { createdAt: Number(match[1]), keyId }
 }
 
-const cursorOf = ({ createdAt, keyId }: GatewayKey): string =>
+const cursorOf = ({ createdAt, keyId }: StoredGatewayKey): string =>
   Buffer.from(`${createdAt}.${formatKeyId(keyId).slice(4)}`, 'latin1').toString('base64url')
 
 export function createKeyDirectory(options: {
@@ -91,7 +96,7 @@ export function createKeyDirectory(options: {
   }
 
   /** From our own disk; verified again, since the roster that counts is the one pinned now. */
-  const load = (row: GatewayKey): CertifiedKey => {
+  const load = (row: StoredGatewayKey): CertifiedKey => {
     const id = formatKeyId(row.keyId)
     const known = cached(id)
     if (known !== undefined) return known.key
@@ -103,11 +108,14 @@ export function createKeyDirectory(options: {
       scheme: certificate.key.scheme,
       publicKey,
       epoch: certificate.key.epoch,
+      usage: row.usage,
       view: {
         id,
         scheme: certificate.key.scheme,
         label: row.label,
-        state: 'active',
+        state: row.usage,
+        revision: row.revision,
+        settled: row.settled === 1,
         threshold: certificate.key.threshold,
         parties: certificate.key.parties.length,
         epoch: certificate.key.epoch,
@@ -146,7 +154,11 @@ export function createKeyDirectory(options: {
       })
       // One request hash belongs to one tenant, so another owner would be a bug of ours.
       if (stored === 'taken') throw new Error(`${formatKeyId(key.keyId)} belongs to another tenant`)
-      return load(store.getKey(key.keyId) as GatewayKey)
+      return load(store.getKey(key.keyId) as StoredGatewayKey)
+    },
+    change: (keyId, state) => {
+      store.changeKey(keyId, state)
+      cache.delete(formatKeyId(keyId))
     },
     get: (tenant, keyId) => {
       const known = cached(keyId)
@@ -156,13 +168,14 @@ export function createKeyDirectory(options: {
       if (row?.owner !== tenant) throw new ApiProblem('key_not_found', 'no key of yours has this id')
       return load(row)
     },
-    list: (tenant, { limit, cursor, scheme, label }) => {
+    list: (tenant, { limit, cursor, scheme, label, state }) => {
       const rows = store.listKeys({
         owners: [tenant],
         limit: limit + 1,
         ...(cursor === undefined ? {} : { after: parseCursor(cursor) }),
         ...(scheme === undefined ? {} : { scheme }),
         ...(label === undefined ? {} : { label }),
+        ...(state === undefined ? {} : { usage: state }),
       })
       const shown = rows.slice(0, limit)
       const last = shown.at(-1)

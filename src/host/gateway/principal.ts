@@ -8,8 +8,8 @@ import { ApiProblem } from '../api/problem.ts'
 import type { PrincipalEntry } from '../config/access-files.ts'
 import type { GatewayConfig } from '../config/config.ts'
 
-/** What a user may be granted. `digest`: have bare hashes signed, of which nobody can tell what stands behind them. */
-export const SCOPES = ['keys:read', 'keys:write', 'sign', 'digest'] as const
+/** What a user may be granted. `keys:manage`: freeze, unfreeze, archive, label. `digest`: have bare hashes signed, of which nobody can tell what stands behind them. */
+export const SCOPES = ['keys:read', 'keys:write', 'keys:manage', 'sign', 'digest'] as const
 
 /** Who calls. */
 export interface Principal {

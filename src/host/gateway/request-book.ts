@@ -3,7 +3,13 @@ import { equalBytes, toHex } from '../../protocol/engine/bytes.ts'
 import { TAGS } from '../../protocol/engine/tags.ts'
 import { TH } from '../../protocol/engine/transcript.ts'
 import { authorizationMessage, ownedRequestHash, requestHash } from '../../protocol/request/authorize.ts'
-import { type Document, encodeDocument, type KeygenDocument, type SignDocument } from '../../protocol/request/document.ts'
+import {
+  type Document,
+  encodeDocument,
+  type KeygenDocument,
+  type KeyUpdateDocument,
+  type SignDocument,
+} from '../../protocol/request/document.ts'
 import { ApiProblem } from '../api/problem.ts'
 import { signatureIdOf } from '../api/signature-id.ts'
 import type { GatewayRequest, GatewayStore } from '../store/gateway-store.ts'
@@ -20,7 +26,7 @@ export interface RequestSigner {
 
 type Described<D extends Document> = Omit<D, 'requestId' | 'audience' | 'issuedAt' | 'expiresAt' | 'reference' | 'metadata'>
 /** What a user asked for, without the parts that the gateway fills in. */
-export type Wish = Described<SignDocument> | Described<KeygenDocument>
+export type Wish = Described<SignDocument> | Described<KeygenDocument> | Described<KeyUpdateDocument>
 
 /** A request on the disk, ready to be sent as often as it takes. */
 export interface BookedRequest {
@@ -40,6 +46,8 @@ export interface RequestBook {
    * @throws ApiProblem request_replayed, RequestError, StoreError
    */
   readonly book: (principal: Principal, requestId: string | undefined, wish: Wish) => Promise<BookedRequest>
+  /** What this principal's request id stands for, if it was used. */
+  readonly find: (principal: Principal, requestId: string) => BookedRequest | undefined
   /** The request behind a signature that this principal asked for. */
   readonly bySignature: (principal: Principal, signatureId: string) => GatewayRequest | undefined
 }
@@ -120,6 +128,10 @@ export function createRequestBook(options: RequestBookOptions): RequestBook {
         throw new ApiProblem('request_replayed', 'this request id stands for another request', { requestId })
       }
       return booked(requestId, row)
+    },
+    find: (principal, requestId) => {
+      const row = store.getRequest(principal.id, requestId)
+      return row === undefined ? undefined : booked(requestId, row)
     },
     bySignature: (principal, signatureId) => {
       const row = store.requestBySignature(signatureId)

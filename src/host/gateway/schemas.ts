@@ -39,11 +39,25 @@ export const KeyBody = z
   })
   .openapi('KeyRequest')
 
+export const LabelBody = z
+  .strictObject({ label: Label.nullable().openapi({ description: 'null: none' }), request_id: RequestId.optional() })
+  .openapi('LabelRequest')
+
+/** Freeze, unfreeze and archive say it all in their paths. */
+export const UpdateBody = z.strictObject({ request_id: RequestId.optional() }).openapi('UpdateRequest')
+
 export const IdempotencyHeader = z.object({
   'Idempotency-Key': z
     .string()
     .optional()
     .openapi({ description: 'Another way to give request_id; `req_` in front may be left out' }),
+})
+
+export const UpdateHeaders = IdempotencyHeader.extend({
+  'If-Match': z
+    .string()
+    .optional()
+    .openapi({ description: 'The ETag of the key as the caller has seen it; needed to change a label' }),
 })
 
 const HEADER = /^"?(?:req_)?([A-Za-z0-9_-]{1,64})"?$/

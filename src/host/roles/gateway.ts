@@ -12,6 +12,7 @@ import { readCredentialFile } from '../config/credential-file.ts'
 import { selectCurves } from '../curve/select-curves.ts'
 import { type CoordinatorClient, createCoordinatorClient } from '../gateway/coordinator-client.ts'
 import { createGatewayApp } from '../gateway/gateway-app.ts'
+import { createKeyAdmin } from '../gateway/key-admin.ts'
 import { createKeyDirectory } from '../gateway/key-directory.ts'
 import { createKeyMaker } from '../gateway/key-maker.ts'
 import { createAuthenticator } from '../gateway/principal.ts'
@@ -109,6 +110,7 @@ export async function startGateway(
     rateLimit: createRateLimit(config.ratePerSecond),
     desk: createSigningDesk({ coordinator, book, keys, curves }),
     makeKey: createKeyMaker({ coordinator, book, keys }),
+    changeKey: createKeyAdmin({ coordinator, book, keys, roster, curves }),
     keys,
     curves,
     readSession: createSessionReader({ coordinator, book }),

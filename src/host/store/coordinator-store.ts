@@ -1,8 +1,8 @@
 import { equalBytes } from '../../protocol/engine/bytes.ts'
 import type { PartyId } from '../../protocol/engine/party.ts'
-import type { Scheme } from '../../protocol/request/document.ts'
+import type { Scheme, Usage } from '../../protocol/request/document.ts'
 import { type Database, openDatabase, type Schema } from './database.ts'
-import { KEY_PAGE_INDEXES, type KeyQuery, keyPager } from './key-page.ts'
+import { KEY_PAGE_INDEXES_1, KEY_STATE_COLUMNS, type KeyQuery, keyPager } from './key-page.ts'
 import { expiry } from './retention.ts'
 
 /** One entry of the key directory; all of it is public. Times are milliseconds since the Unix epoch. */
@@ -27,6 +27,34 @@ export interface DirectoryKey {
 export interface StoredDirectoryKey extends DirectoryKey {
   /** `pending` until every signer has acknowledged the certificate. */
   readonly state: 'pending' | 'active'
+  /** What the newest update made of the key that any signer has; `active` and revision 0 before the first. */
+  readonly usage: Usage
+  readonly revision: number
+  /** Whether every signer has that revision. */
+  readonly settled: 0 | 1
+  /** Of its document; null before the first update, and in a directory that was rebuilt. */
+  readonly updateHash: Uint8Array | null
+}
+
+/** State of a key as the signers report it to a directory that was lost. */
+export type RestoredKey = DirectoryKey & Partial<Pick<StoredDirectoryKey, 'usage' | 'revision' | 'settled'>>
+
+/** A key update that some signers lack, as its owner signed it. */
+export interface OpenUpdate {
+  readonly keyId: Uint8Array
+  readonly requestId: string
+  readonly document: Uint8Array
+  readonly credentialId: string
+  readonly alg: string
+  readonly signature: Uint8Array
+  readonly expiresAt: number
+}
+
+export interface AppliedUpdate extends OpenUpdate {
+  readonly hash: Uint8Array
+  readonly revision: number
+  readonly usage: Usage
+  readonly label: string | null
 }
 
 /** A finished signature, as it is answered. */
@@ -62,9 +90,9 @@ export interface CoordinatorStore {
    * Stores a key as PENDING with a delivery to each of `signers`. One request of a credential makes one key: `same` is that
    * request, `conflict` another document under its id.
    */
-  putKey(key: DirectoryKey, signers: readonly PartyId[]): Stored<StoredDirectoryKey>
+  putKey(key: RestoredKey, signers: readonly PartyId[]): Stored<StoredDirectoryKey>
   /** Stores keys that a signer reported as ACTIVE; known ones stay as they are. @returns how many were unknown */
-  restoreKeys(keys: readonly DirectoryKey[]): number
+  restoreKeys(keys: readonly RestoredKey[]): number
   getKey(keyId: Uint8Array): StoredDirectoryKey | undefined
   keyByRequest(owner: string, requestId: string): StoredDirectoryKey | undefined
   listKeys(query: KeyQuery): StoredDirectoryKey[]
@@ -73,6 +101,13 @@ export interface CoordinatorStore {
   acknowledge(keyId: Uint8Array, signer: PartyId): number
   /** In the order of key ids, keys above `after` only. */
   undelivered(limit: number, after?: Uint8Array): Delivery[]
+
+  /** A signer has an update: the key shows it, and `without` it go signers that it is still to be brought to. */
+  applyUpdate(update: AppliedUpdate, without: readonly PartyId[]): void
+  /** Updates that a signer lacks and may still be told. Expired ones are forgotten on the way. */
+  openUpdates(signer: PartyId, now: number, limit: number): OpenUpdate[]
+  /** No longer open for this signer, if it is still that document; with the last that took it the key is settled. */
+  endUpdate(keyId: Uint8Array, document: Uint8Array, signer: PartyId, taken: boolean): void
 
   /** Stores finished signatures before they are answered (decisions.md 10), in one transaction. */
   putSignatures(rows: readonly StoredSignature[]): Stored<StoredSignature>[]
@@ -102,7 +137,7 @@ const SCHEMA: Schema = {
       created_at INTEGER NOT NULL,
       UNIQUE (owner, request_id)
     ) STRICT;
-    ${KEY_PAGE_INDEXES}
+    ${KEY_PAGE_INDEXES_1}
 
     CREATE TABLE deliveries (
       key_id BLOB NOT NULL REFERENCES keys (key_id),
@@ -122,11 +157,37 @@ const SCHEMA: Schema = {
     ) STRICT;
     CREATE INDEX signatures_expiry ON signatures (expires_at);
     `,
+    `
+    ${KEY_STATE_COLUMNS}
+    ALTER TABLE keys ADD COLUMN update_hash BLOB;
+
+    CREATE TABLE updates (
+      key_id BLOB PRIMARY KEY REFERENCES keys (key_id) ON DELETE CASCADE,
+      request_id TEXT NOT NULL,
+      document BLOB NOT NULL,
+      credential_id TEXT NOT NULL,
+      alg TEXT NOT NULL,
+      signature BLOB NOT NULL,
+      expires_at INTEGER NOT NULL
+    ) STRICT;
+
+    CREATE TABLE update_deliveries (
+      signer INTEGER NOT NULL,
+      key_id BLOB NOT NULL REFERENCES updates (key_id) ON DELETE CASCADE,
+      -- Whether it will never be taken: the key is then not settled before its next update.
+      refused INTEGER NOT NULL DEFAULT 0,
+      PRIMARY KEY (signer, key_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX update_deliveries_by_key ON update_deliveries (key_id);
+    `,
   ],
 }
 
 const KEY = `SELECT key_id AS keyId, scheme, label, state, threshold, parties, epoch, public_key AS publicKey, certificate, owner,
-  request_id AS requestId, request_hash AS requestHash, created_at AS createdAt FROM keys`
+  request_id AS requestId, request_hash AS requestHash, created_at AS createdAt, usage, revision, settled, update_hash AS updateHash FROM keys`
+/** Before its first update. */
+const NEW_KEY = { usage: 'active', revision: 0, settled: 1 } as const
+
 const SIGNATURE = `SELECT id, request_hash AS requestHash, credential_id AS credentialId, request_id AS requestId, response,
   created_at AS createdAt, expires_at AS expiresAt FROM signatures`
 
@@ -136,7 +197,7 @@ export function openCoordinatorStore(path: string): CoordinatorStore {
 
   const insertKey = database.statement(`
     INSERT INTO keys VALUES (:keyId, :scheme, :label, :state, :threshold, :parties, :epoch, :publicKey, :certificate, :owner,
-      :requestId, :requestHash, :createdAt)`)
+      :requestId, :requestHash, :createdAt, :usage, :revision, :settled, NULL)`)
   const keyById = database.statement<StoredDirectoryKey>(`${KEY} WHERE key_id = :keyId`)
   const keyByRequest = database.statement<StoredDirectoryKey>(`${KEY} WHERE owner = :owner AND request_id = :requestId`)
   const activate = database.statement(`UPDATE keys SET state = 'active' WHERE key_id = :keyId AND state = 'pending'`)
@@ -151,6 +212,24 @@ export function openCoordinatorStore(path: string): CoordinatorStore {
     SELECT key_id AS keyId, certificate FROM keys
     WHERE key_id IN (SELECT DISTINCT key_id FROM deliveries WHERE key_id > :after ORDER BY key_id LIMIT :limit)
     ORDER BY key_id`)
+
+  const changeKey = database.statement(`
+    UPDATE keys SET usage = :usage, revision = :revision, label = :label, update_hash = :hash, settled = :settled
+    WHERE key_id = :keyId`)
+  const settle = database.statement('UPDATE keys SET settled = 1 WHERE key_id = :keyId')
+  const dropUpdate = database.statement('DELETE FROM updates WHERE key_id = :keyId')
+  const addUpdate = database.statement(
+    'INSERT INTO updates VALUES (:keyId, :requestId, :document, :credentialId, :alg, :signature, :expiresAt)',
+  )
+  const addUpdateDelivery = database.statement('INSERT INTO update_deliveries (signer, key_id) VALUES (:signer, :keyId)')
+  const openUpdates = database.statement<OpenUpdate>(`
+    SELECT u.key_id AS keyId, request_id AS requestId, document, credential_id AS credentialId, alg, signature, expires_at AS expiresAt
+    FROM update_deliveries d JOIN updates u ON u.key_id = d.key_id
+    WHERE d.signer = :signer AND d.refused = 0 ORDER BY d.key_id LIMIT :limit`)
+  const documentOf = database.statement<{ readonly document: Uint8Array }>('SELECT document FROM updates WHERE key_id = :keyId')
+  const endUpdateDelivery = database.statement('DELETE FROM update_deliveries WHERE signer = :signer AND key_id = :keyId')
+  const refuseUpdate = database.statement('UPDATE update_deliveries SET refused = 1 WHERE signer = :signer AND key_id = :keyId')
+  const anyUpdateDelivery = database.statement<object>('SELECT 1 FROM update_deliveries WHERE key_id = :keyId LIMIT 1')
 
   const insertSignature = database.statement(`
     INSERT INTO signatures VALUES (:id, :requestHash, :credentialId, :requestId, :response, :createdAt, :expiresAt)`)
@@ -176,14 +255,14 @@ export function openCoordinatorStore(path: string): CoordinatorStore {
       database.transaction(() => {
         const first = keyByRequest.get({ owner: key.owner, requestId: key.requestId })
         if (first !== undefined) return { type: equalBytes(first.requestHash, key.requestHash) ? 'same' : 'conflict', row: first }
-        insertKey.run({ ...key, state: 'pending' })
+        insertKey.run({ ...NEW_KEY, ...key, state: 'pending' })
         for (const signer of signers) addDelivery.run({ keyId: key.keyId, signer })
         return { type: 'new' }
       }),
     restoreKeys: (keys) =>
       database.transaction(() => {
         const unknown = keys.filter(({ keyId }) => keyById.get({ keyId }) === undefined)
-        for (const key of unknown) insertKey.run({ ...key, state: 'active' })
+        for (const key of unknown) insertKey.run({ ...NEW_KEY, ...key, state: 'active' })
         return unknown.length
       }),
     getKey: (keyId) => keyById.get({ keyId }),
@@ -203,6 +282,32 @@ export function openCoordinatorStore(path: string): CoordinatorStore {
         certificate,
         signers: signersOf.all({ keyId }).map(({ signer }) => signer),
       })),
+
+    applyUpdate: ({ hash, revision, usage, label, ...update }, without) =>
+      database.transaction(() => {
+        const { keyId } = update
+        changeKey.run({ keyId, usage, revision, label, hash, settled: without.length === 0 ? 1 : 0 })
+        dropUpdate.run({ keyId })
+        if (without.length === 0) return
+        addUpdate.run(update)
+        for (const signer of without) addUpdateDelivery.run({ signer, keyId })
+      }),
+    openUpdates: (signer, now, limit) =>
+      openUpdates.all({ signer, limit }).filter(({ keyId, expiresAt }) => {
+        if (expiresAt > now) return true
+        dropUpdate.run({ keyId })
+        return false
+      }),
+    endUpdate: (keyId, document, signer, taken) =>
+      database.transaction(() => {
+        const open = documentOf.get({ keyId })
+        if (open === undefined || !equalBytes(open.document, document)) return
+        if (!taken) return void refuseUpdate.run({ signer, keyId })
+        endUpdateDelivery.run({ signer, keyId })
+        if (anyUpdateDelivery.get({ keyId }) !== undefined) return
+        dropUpdate.run({ keyId })
+        settle.run({ keyId })
+      }),
 
     putSignatures: (rows) => database.transaction(() => rows.map(putSignature)),
     getSignature: (id) => signatureById.get({ id }),

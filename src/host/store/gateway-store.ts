@@ -1,7 +1,7 @@
 import { equalBytes } from '../../protocol/engine/bytes.ts'
-import type { Scheme } from '../../protocol/request/document.ts'
+import type { Scheme, Usage } from '../../protocol/request/document.ts'
 import { type Database, openDatabase, type Schema } from './database.ts'
-import { KEY_PAGE_INDEXES, type KeyQuery, keyPager } from './key-page.ts'
+import { KEY_PAGE_INDEXES_1, KEY_STATE_COLUMNS, type KeyQuery, keyPager } from './key-page.ts'
 import { expiry } from './retention.ts'
 
 /** What the gateway signed for a user, kept so that a retry sends the same bytes (decisions.md 10). Times in milliseconds. */
@@ -41,6 +41,17 @@ export interface GatewayKey {
   readonly createdAt: number
 }
 
+/** What can change about a key, as far as this gateway knows. */
+export interface GatewayKeyState {
+  readonly label: string | null
+  readonly usage: Usage
+  readonly revision: number
+  /** Whether it holds the receipts of all signers for this revision. */
+  readonly settled: 0 | 1
+}
+
+export type StoredGatewayKey = GatewayKey & GatewayKeyState
+
 /** What a gateway must not forget. Writes are on the disk when a method returns. Every method throws StoreError. */
 export interface GatewayStore {
   /** For groupCommit and for closing. */
@@ -55,8 +66,10 @@ export interface GatewayStore {
 
   /** Records whose key it is. A key keeps its first owner: `taken` when that is another. */
   addKey(key: GatewayKey): 'stored' | 'same' | 'taken'
-  getKey(keyId: Uint8Array): GatewayKey | undefined
-  listKeys(query: KeyQuery): GatewayKey[]
+  /** A later revision takes the place of an earlier one, and a settled one that of the same unsettled; anything else changes nothing. */
+  changeKey(keyId: Uint8Array, state: GatewayKeyState): void
+  getKey(keyId: Uint8Array): StoredGatewayKey | undefined
+  listKeys(query: KeyQuery): StoredGatewayKey[]
 }
 
 const SCHEMA: Schema = {
@@ -84,8 +97,9 @@ const SCHEMA: Schema = {
       record BLOB NOT NULL,
       created_at INTEGER NOT NULL
     ) STRICT;
-    ${KEY_PAGE_INDEXES}
+    ${KEY_PAGE_INDEXES_1}
     `,
+    KEY_STATE_COLUMNS,
   ],
 }
 
@@ -102,9 +116,14 @@ export function openGatewayStore(path: string): GatewayStore {
   const requestBySignature = database.statement<GatewayRequest>(`${REQUEST} WHERE signature_id = :signatureId`)
   const expire = expiry(database, 'requests')
 
-  const insertKey = database.statement('INSERT INTO keys VALUES (:keyId, :owner, :scheme, :label, :record, :createdAt)')
-  const keyById = database.statement<GatewayKey>(`
-    SELECT key_id AS keyId, owner, scheme, label, record, created_at AS createdAt FROM keys WHERE key_id = :keyId`)
+  const insertKey = database.statement(
+    `INSERT INTO keys VALUES (:keyId, :owner, :scheme, :label, :record, :createdAt, 'active', 0, 1)`,
+  )
+  const keyById = database.statement<StoredGatewayKey>(`
+    SELECT key_id AS keyId, owner, scheme, label, record, created_at AS createdAt, usage, revision, settled FROM keys WHERE key_id = :keyId`)
+  const changeKey = database.statement(`
+    UPDATE keys SET usage = :usage, revision = :revision, label = :label, settled = :settled
+    WHERE key_id = :keyId AND (revision < :revision OR (revision = :revision AND settled < :settled))`)
   const page = keyPager(database)
 
   const rememberOne = (row: GatewayRequest): Remembered => {
@@ -130,6 +149,9 @@ export function openGatewayStore(path: string): GatewayStore {
         insertKey.run(key)
         return 'stored'
       }),
+    changeKey: (keyId, { label, usage, revision, settled }) => {
+      changeKey.run({ keyId, label, usage, revision, settled })
+    },
     getKey: (keyId) => keyById.get({ keyId }),
     listKeys: (query) => page(query).flatMap(({ keyId }) => keyById.get({ keyId }) ?? []),
   }

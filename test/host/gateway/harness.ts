@@ -10,6 +10,7 @@ import { Key, Problem } from '../../../src/host/api/schemas.ts'
 import type { Jwks } from '../../../src/host/config/config.ts'
 import { createCoordinatorClient, type HttpPeer } from '../../../src/host/gateway/coordinator-client.ts'
 import { createGatewayApp, type GatewayAppOptions } from '../../../src/host/gateway/gateway-app.ts'
+import { createKeyAdmin } from '../../../src/host/gateway/key-admin.ts'
 import { createKeyDirectory } from '../../../src/host/gateway/key-directory.ts'
 import { createKeyMaker } from '../../../src/host/gateway/key-maker.ts'
 import { createAuthenticator } from '../../../src/host/gateway/principal.ts'
@@ -25,7 +26,7 @@ import { type WholeKeySet, wholeKeySet } from '../api/whole-key-set.ts'
 
 export const ISSUER = 'https://login.example'
 export const AUDIENCE = 'quorate'
-const ALL_SCOPES = 'keys:read keys:write sign digest'
+const ALL_SCOPES = 'keys:read keys:write keys:manage sign digest'
 
 type App = ReturnType<typeof createGatewayApp>
 
@@ -103,6 +104,7 @@ export function gateway(): Gateway {
       rateLimit: () => {},
       desk: createSigningDesk({ coordinator, book, keys: directoryOfKeys, curves: nobleCurves }),
       makeKey: createKeyMaker({ coordinator, book, keys: directoryOfKeys }),
+      changeKey: createKeyAdmin({ coordinator, book, keys: directoryOfKeys, roster: it.set.roster, curves: nobleCurves }),
       keys: directoryOfKeys,
       readSession: createSessionReader({ coordinator, book }),
       curves: nobleCurves,
