@@ -6,7 +6,6 @@ import { type Addresses, addressesOf } from './address.ts'
 import type { KeyView, SessionView, SetView, SignatureView, UpdatedKeyView } from './coordinator-service.ts'
 import type { Key, Session, SetState, Signature } from './schemas.ts'
 
-
 /** Views as they go over the wire; test/host/api checks each against its schema. */
 
 export type KeyJson = z.infer<typeof Key>

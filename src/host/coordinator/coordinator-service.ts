@@ -5,14 +5,7 @@ import { requestHash } from '../../protocol/request/authorize.ts'
 import { type Document, type KeyUpdateDocument, parseDocument, SCHEMES, type Usage } from '../../protocol/request/document.ts'
 import { formatKeyId, parseKeyId } from '../../protocol/request/ids.ts'
 import { formatTime } from '../../protocol/request/time.ts'
-import type {
-  Client,
-  CoordinatorService,
-  KeyAction,
-  SetView,
-  SignatureView,
-  SignedRequest,
-} from '../api/coordinator-service.ts'
+import type { Client, CoordinatorService, KeyAction, SetView, SignatureView, SignedRequest } from '../api/coordinator-service.ts'
 import { ApiProblem } from '../api/problem.ts'
 
 import { signatureIdOf } from '../api/signature-id.ts'
@@ -105,7 +98,8 @@ export function coordinatorService(o: CoordinatorServiceOptions): CoordinatorSer
 /** Which session made it, while that is remembered. */
 function inSession(o: CoordinatorServiceOptions, view: SignatureView): SignatureView {
   const sessionId = o.sessions.idOf(view.id)
-  return sessionId === undefined ? view : { ...view, sessionId }}
+  return sessionId === undefined ? view : { ...view, sessionId }
+}
 
 const STATES: Readonly<Record<Exclude<KeyAction, 'label'>, Usage>> = { freeze: 'frozen', unfreeze: 'active', archive: 'archived' }
 

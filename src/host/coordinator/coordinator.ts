@@ -18,7 +18,6 @@ import { KeyService } from './key-service.ts'
 import { KeyUpdates } from './key-updates.ts'
 import { SessionLog } from './session-log.ts'
 import { signerNames } from './signer-names.ts'
-
 import { SigningService } from './signing-service.ts'
 import { upkeep } from './upkeep.ts'
 
@@ -172,6 +171,7 @@ export function createCoordinator(o: CoordinatorOptions) {
     threshold: config.defaultThreshold,
     now,
     log,
-  })  const service = coordinatorService({ config, keys, updates, signing, scheduler, sessions, monitor, store })
+  })
+  const service = coordinatorService({ config, keys, updates, signing, scheduler, sessions, monitor, store })
   return { service, monitor, prss, scheduler, delivery, signing, names }
 }

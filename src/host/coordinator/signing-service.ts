@@ -113,9 +113,6 @@ export class SigningService {
     const key = directory.find(document.keyId)
     if (key === undefined || key.row.owner !== owner) throw new ApiProblem('key_not_found', 'there is no such key')
     if (key.row.scheme !== document.scheme) throw new ApiProblem('payload_invalid', `the key signs ${key.row.scheme}`)
-    const { usage, settled } = key.row
-    // Only spares the signers the question, and only when all of them said so: it is theirs to decide.
-    if (usage !== 'active' && settled === 1) throw new ApiProblem('key_frozen', `the key is ${usage}`, { outcome: 'none' })
     const engine = scheduler.engineFor(document.scheme, key.row.threshold)
     if (engine === null) {
       throw new ApiProblem('engine_unavailable', 'with this threshold ECDSA needs an engine that this version does not have')

@@ -112,7 +112,8 @@ const sizeCost = (c: Context<HttpEnv>): number => Math.floor((c.var.bodyBytes ??
 const statusOf = (view: SignatureView): 200 | 202 => (view.state === 'pending_signing' ? 202 : 200)
 
 /** The gateway's API as a value: plain JSON for users, who never see a request document. It never listens. */
-export function createGatewayApp(options: GatewayAppOptions): OpenAPIHono<HttpEnv> {  const { authenticate, rateLimit, desk, makeKey, changeKey, keys, curves, parties, defaultThreshold, metrics, info } = options
+export function createGatewayApp(options: GatewayAppOptions): OpenAPIHono<HttpEnv> {
+  const { authenticate, rateLimit, desk, makeKey, changeKey, keys, curves, parties, defaultThreshold, metrics, info } = options
   const app = createHttpApp(options)
   app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' })
   app.openAPIRegistry.registerComponent('securitySchemes', 'mutualTLS', { type: 'mutualTLS' })

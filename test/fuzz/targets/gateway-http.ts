@@ -6,6 +6,7 @@ import { ApiProblem } from '../../../src/host/api/problem.ts'
 import { Key, SetState } from '../../../src/host/api/schemas.ts'
 import { createCoordinatorClient } from '../../../src/host/gateway/coordinator-client.ts'
 import { createGatewayApp } from '../../../src/host/gateway/gateway-app.ts'
+import { createKeyAdmin } from '../../../src/host/gateway/key-admin.ts'
 import { createKeyDirectory } from '../../../src/host/gateway/key-directory.ts'
 import { createKeyMaker } from '../../../src/host/gateway/key-maker.ts'
 import { createAuthenticator } from '../../../src/host/gateway/principal.ts'
@@ -109,6 +110,7 @@ export async function open(): Promise<FuzzTarget> {
     rateLimit: () => {},
     desk: createSigningDesk({ coordinator, book, keys: directory, curves: nativeCurves }),
     makeKey: createKeyMaker({ coordinator, book, keys: directory }),
+    changeKey: createKeyAdmin({ coordinator, book, keys: directory, roster: set.roster, curves: nativeCurves }),
     keys: directory,
     curves: nativeCurves,
     readSession: createSessionReader({ coordinator, book }),

@@ -1,7 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { ed25519 } from '@noble/curves/ed25519.js'
 import { schnorr, secp256k1 } from '@noble/curves/secp256k1.js'
-import type { CoordinatorService, KeyView, SignatureView, SignedRequest } from '../../../src/host/api/coordinator-service.ts'
+import type {
+  CoordinatorService,
+  KeyView,
+  SignatureView,
+  SignedRequest,
+  UpdatedKeyView,
+} from '../../../src/host/api/coordinator-service.ts'
 import { ApiProblem } from '../../../src/host/api/problem.ts'
 import { signatureIdOf } from '../../../src/host/api/signature-id.ts'
 import { toProblem } from '../../../src/host/api/to-problem.ts'
@@ -14,6 +20,7 @@ import { authorize, type Credential, ownedRequestHash, requestHash } from '../..
 import { signingInput } from '../../../src/protocol/request/digest.ts'
 import { type Document, parseDocument, type Scheme } from '../../../src/protocol/request/document.ts'
 import { formatKeyId } from '../../../src/protocol/request/ids.ts'
+import { receiptMessage } from '../../../src/protocol/request/key-update.ts'
 
 /**
  * What stands behind the coordinator's API in these tests: real documents, authorizations, certificates and signatures, by
@@ -29,6 +36,7 @@ export interface WholeKeySet {
   readonly bend: {
     key: (view: KeyView) => KeyView
     signature: (view: SignatureView) => SignatureView
+    updated: (view: UpdatedKeyView) => UpdatedKeyView
     certify: (key: PublicPackage) => PublicPackage
     refuse: (document: Document) => ApiProblem | undefined
     ready: boolean
@@ -49,6 +57,13 @@ function signWhole(scheme: Scheme, input: Uint8Array, secret: Uint8Array): NonNu
   return { scheme, compact: scheme === 'schnorr-secp256k1' ? schnorr.sign(input, secret) : ed25519.sign(input, secret) }
 }
 
+interface WholeKey {
+  view: KeyView
+  readonly secret: Uint8Array
+  /** Hash of the newest update. */
+  update?: string
+}
+
 export function wholeKeySet(credentials: readonly Credential[], now: () => number = Date.now): WholeKeySet {
   const seeds = [1, 2, 3].map(() => randomBytes(32))
   const roster = makeRoster(
@@ -61,7 +76,7 @@ export function wholeKeySet(credentials: readonly Credential[], now: () => numbe
     })),
   )
   const audience = `set_${toHex(roster.hash)}`
-  const keys = new Map<string, { view: KeyView; secret: Uint8Array }>()
+  const keys = new Map<string, WholeKey>()
   const byRequest = new Map<string, { hash: string; outcome: KeyView | SignatureView }>()
   const signatures = new Map<string, SignatureView>()
   const owners = new Map<string, string>()
@@ -69,6 +84,7 @@ export function wholeKeySet(credentials: readonly Credential[], now: () => numbe
   const bend: WholeKeySet['bend'] = {
     key: (view) => view,
     signature: (view) => view,
+    updated: (view) => view,
     certify: (key) => key,
     refuse: () => undefined,
     ready: true,
@@ -139,6 +155,8 @@ export function wholeKeySet(credentials: readonly Credential[], now: () => numbe
           scheme,
           label: document.label ?? null,
           state: 'active',
+          revision: 0,
+          settled: true,
           threshold: key.threshold,
           parties: 3,
           epoch: 1,
@@ -153,16 +171,32 @@ export function wholeKeySet(credentials: readonly Credential[], now: () => numbe
     )
   }
 
-  const ownKey = (id: string, owners: readonly string[]): { view: KeyView; secret: Uint8Array } => {
+  const ownKey = (id: string, owners: readonly string[]): WholeKey => {
     const key = keys.get(id)
     if (key === undefined || !owners.includes(key.view.owner)) throw new ApiProblem('key_not_found', 'no such key')
     return key
+  }
+
+  /** As the signers would judge it, all of them alike; see test/attack/key-updates.test.ts for the real ones. */
+  const updateKey: CoordinatorService['updateKey'] = async (_id, _action, request) => {
+    const { document, credential, hash } = judge(request)
+    if (document.type !== 'key-update.v1') throw new ApiProblem('malformed_request', 'no key-update.v1')
+    const key = ownKey(formatKeyId(document.keyId), [credential.id])
+    const { revision, label, state } = document
+    if (toHex(hash) !== key.update) {
+      if (key.view.state === 'archived') throw new ApiProblem('key_frozen', 'archived')
+      if (revision <= key.view.revision) throw new ApiProblem('revision_conflict', 'stale')
+    }
+    key.view = { ...key.view, revision, label, state }
+    key.update = toHex(hash)
+    return bend.updated({ ...key.view, receipts: seeds.map((seed) => ed25519.sign(receiptMessage(hash), seed)) })
   }
 
   const sign: CoordinatorService['sign'] = async (request) => {
     const { document, credential, hash } = judge(request)
     if (document.type !== 'sign.v1') throw new ApiProblem('malformed_request', 'no sign.v1')
     const { view, secret } = ownKey(formatKeyId(document.keyId), [credential.id])
+    if (view.state !== 'active') throw new ApiProblem('key_frozen', `the key is ${view.state}`)
     const signature = once(document, credential, hash, (): SignatureView => {
       const input = signingInput(document.scheme, document.payload)
       return {
@@ -194,6 +228,7 @@ export function wholeKeySet(credentials: readonly Credential[], now: () => numbe
     service: {
       sign,
       createKey,
+      updateKey,
       getKey: (id, client) => ownKey(id, client.credentials).view,
       listKeys: ({ limit, cursor, scheme, label }, client) => {
         const all = [...keys.values()]

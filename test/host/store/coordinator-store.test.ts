@@ -37,12 +37,15 @@ const key = (i: number, changes: Partial<DirectoryKey> = {}): DirectoryKey => ({
   ...changes,
 })
 
+/** Of a key that nobody updated. */
+const NEW = { usage: 'active', revision: 0, settled: 1, updateHash: null } as const
+
 describe('the directory', () => {
   it('holds a key as pending until every signer has its certificate', () => {
     expect(store.putKey(key(1), [1, 2, 3])).toEqual({ type: 'new' })
     reopen()
-    expect(store.getKey(hash(1))).toEqual({ ...key(1), state: 'pending' })
-    expect(store.keyByRequest('cred_a', 'req_1')).toEqual({ ...key(1), state: 'pending' })
+    expect(store.getKey(hash(1))).toEqual({ ...key(1), ...NEW, state: 'pending' })
+    expect(store.keyByRequest('cred_a', 'req_1')).toEqual({ ...key(1), ...NEW, state: 'pending' })
     expect(store.undelivered(10)).toEqual([{ keyId: hash(1), certificate: key(1).certificate, signers: [1, 2, 3] }])
     expect([store.acknowledge(hash(1), 3), store.acknowledge(hash(1), 3), store.acknowledge(hash(1), 1)]).toEqual([2, 2, 1])
     expect(store.undelivered(10)[0]?.signers).toEqual([2])
@@ -64,7 +67,7 @@ describe('the directory', () => {
 
   it('makes one key for a request', () => {
     store.putKey(key(1), [1])
-    const row = { ...key(1), state: 'pending' }
+    const row = { ...key(1), ...NEW, state: 'pending' }
     expect(store.putKey(key(2, { requestId: 'req_1', requestHash: hash(1, 1) }), [1])).toEqual({ type: 'same', row })
     expect(store.putKey(key(2, { requestId: 'req_1' }), [1])).toEqual({ type: 'conflict', row })
     expect(store.putKey(key(2, { requestId: 'req_1', owner: 'cred_b' }), [1])).toEqual({ type: 'new' })

@@ -92,7 +92,7 @@ describe('keys', () => {
     expect(store.addKey(key(1, 'acme'))).toBe('stored')
     reopen()
     expect([store.addKey(key(1, 'acme')), store.addKey(key(1, 'evil'))]).toEqual(['same', 'taken'])
-    expect(store.getKey(hash(1))).toEqual(key(1, 'acme'))
+    expect(store.getKey(hash(1))).toEqual({ ...key(1, 'acme'), usage: 'active', revision: 0, settled: 1 })
     expect(store.getKey(hash(2))).toBeUndefined()
   })
 
