@@ -34,7 +34,12 @@ export interface Answer {
 /** A running set: five real processes, real TLS, real stores. */
 export interface DevSet {
   readonly line: DevLine
-  readonly call: (method: 'GET' | 'POST', path: string, body?: unknown) => Promise<Answer>
+  readonly call: (
+    method: 'GET' | 'POST' | 'PATCH',
+    path: string,
+    body?: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ) => Promise<Answer>
   /** The coordinator form, with the client certificate. */
   readonly coordinator: (method: 'GET' | 'POST', path: string, body?: unknown) => Promise<Answer>
   readonly pidOf: (index: number) => number
@@ -83,11 +88,16 @@ export async function startDevSet(args: readonly string[] = []): Promise<DevSet>
 
   const caller =
     (base: string, dispatcher: Agent, headers: Record<string, string>) =>
-    async (method: 'GET' | 'POST', path: string, body?: unknown): Promise<Answer> => {
+    async (
+      method: 'GET' | 'POST' | 'PATCH',
+      path: string,
+      body?: unknown,
+      more: Record<string, string> = {},
+    ): Promise<Answer> => {
       const answer = await request(`${base}${path}`, {
         dispatcher,
         method,
-        headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+        headers: { ...headers, ...more, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
         body: body === undefined ? null : JSON.stringify(body),
       })
       const raw = await answer.body.text()

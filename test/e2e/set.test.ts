@@ -176,6 +176,46 @@ describe('a 2-of-3 set of five processes', () => {
     expect(listed.body.keys?.length ?? listed.body.data?.length).toBe(2)
   }, 60_000)
 
+  it('a key frozen while a signer is down: 503, then frozen everywhere, also after every signer was started again', async () => {
+    const made = await set.call('POST', '/api/v1/keys', { scheme: 'eddsa-ed25519' })
+    const { id } = made.body
+    const use = () => set.call('POST', '/api/v1/sign', { key_id: id, payload: payloadOf('eddsa-ed25519', text('frozen?')) })
+    const freeze = () => set.call('POST', `/api/v1/keys/${id}/freeze`, { request_id: 'req_freeze' })
+    expect((await use()).status).toBe(200)
+    set.signal(2, 'SIGKILL')
+    await quorum('degraded')
+    const refused = await freeze()
+    expect([refused.status, refused.body.code, refused.body.outcome, refused.body.missing]).toEqual([
+      503,
+      'quorum_unavailable',
+      'unknown',
+      ['signer-2'],
+    ])
+    // The two that have it are enough to stop it.
+    expect([(await use()).status, (await set.call('GET', `/api/v1/keys/${id}`)).body.settled]).toEqual([409, false])
+    set.revive(2)
+    await quorum('full')
+    const frozen = await until('frozen', 10_000, async () => {
+      const answer = await freeze()
+      return answer.status === 200 ? answer : undefined
+    })
+    expect(frozen.body).toMatchObject({ state: 'frozen', revision: 1, settled: true })
+    for (const index of [1, 2, 3]) set.signal(index, 'SIGKILL')
+    await quorum('lost')
+    for (const index of [1, 2, 3]) set.revive(index)
+    await until('all three again', 40_000, async () =>
+      (await set.call('GET', '/api/v1/set')).body?.quorum === 'full' ? true : undefined,
+    )
+    const still = await use()
+    expect([still.status, still.body.code]).toEqual([409, 'key_frozen'])
+    expect((await set.call('POST', `/api/v1/keys/${id}/unfreeze`)).status).toBe(200)
+    const label = await set.call('PATCH', `/api/v1/keys/${id}`, { label: 'e2e kept' }, { 'if-match': '"2"' })
+    expect([label.status, label.body.label, label.body.state]).toEqual([200, 'e2e kept', 'active'])
+    expect((await set.call('PATCH', `/api/v1/keys/${id}`, { label: 'late' }, { 'if-match': '"2"' })).status).toBe(412)
+    await signsAgain('eddsa-ed25519', 10_000)
+    expect((await use()).status).toBe(200)
+  }, 90_000)
+
   it('U-03 no log of any host holds a secret of any host', () => {
     const hosts = ['gateway', 'coordinator', 'signer-1', 'signer-2', 'signer-3']
     const secrets = hosts.flatMap((host) => {

@@ -197,10 +197,13 @@ function writeWhole(path: string, text: string): void {
 /** Keeps the token over restarts, so that what a user pasted somewhere goes on working, and makes a new one in its last month. */
 async function refreshToken(tokenFile: string, issuerKeyFile: string): Promise<void> {
   const now = Math.floor(Date.now() / 1000)
-  if (existsSync(tokenFile) && (decodeJwt(readFileSync(tokenFile, 'latin1')).exp ?? 0) > now + TOKEN_RENEWAL_S) return
+  const scope = SCOPES.join(' ')
+  // A set of an earlier version: its token lacks the scopes that were added since.
+  const known = existsSync(tokenFile) ? decodeJwt(readFileSync(tokenFile, 'latin1')) : {}
+  if (known['scope'] === scope && (known.exp ?? 0) > now + TOKEN_RENEWAL_S) return
   const key = Buffer.from(readSecretFile(issuerKeyFile, 4096).buffer)
   try {
-    const token = await new SignJWT({ tenant: TENANT, scope: SCOPES.join(' ') })
+    const token = await new SignJWT({ tenant: TENANT, scope })
       .setProtectedHeader({ alg: 'EdDSA', kid: ISSUER_KEY_ID, typ: 'JWT' })
       .setIssuer(JWT_ISSUER)
       .setAudience(JWT_AUDIENCE)
