@@ -1,8 +1,9 @@
 import { constants } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import { type AddressInfo, BlockList, isIPv6, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import { createAdaptorServer, type Http2Bindings, type HttpBindings } from '@hono/node-server'
+import { createAdaptorServer, type HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
 import { assertFingerprint, certificateFingerprint } from './fingerprint.ts'
 import { answerUnreadable, SafeAnswer } from './safe-answer.ts'
@@ -98,11 +99,11 @@ export async function serveTls(options: TlsServerOptions): Promise<TlsServer> {
   const allowed = options.allowFrom && networks(options.allowFrom)
   if (clients.mode === 'pinned') clients.fingerprints.forEach(assertFingerprint)
 
-  // Node drops what is beyond its own count in silence, so it must not count: an Authorization among the dropped would not be seen.
-  const tooManyHeaders = ({ incoming }: HttpBindings | Http2Bindings): boolean =>
-    incoming.rawHeaders.length > 2 * limits.maxHeaders
   const server = createAdaptorServer({
-    fetch: (request, env) => (tooManyHeaders(env) ? new Response(null, { status: 431 }) : options.fetch(request, env)),
+    fetch: (request, env) => {
+      const status = refusal(env.incoming, limits.maxHeaders)
+      return status === null ? options.fetch(request, env) : new Response(null, { status })
+    },
     createServer,
     serverOptions: {
       ...options.tls,
@@ -127,6 +128,7 @@ export async function serveTls(options: TlsServerOptions): Promise<TlsServer> {
     },
   }) as Server
   server.timeout = limits.idleTimeoutMs
+  // Node drops what is beyond its count in silence, an Authorization among it too: `refusal` counts instead.
   server.maxHeadersCount = 0
   server.maxConnections = limits.maxConnections
   server.maxRequestsPerSocket = limits.maxRequestsPerSocket
@@ -189,6 +191,16 @@ function drain(server: Server, sockets: ReadonlySet<Socket>, drainMs: number): P
       resolve()
     })
   })
+}
+
+/** A path that says one thing and means another: whoever filters paths in front of us reads it as it stands. */
+const DOT_SEGMENT = /\/(?:\.|%2e){1,2}(?:[/?#]|$)/i
+
+/** What Node's HTTP server lets through and should not (RFC 9112 3.2 for the second Host). */
+function refusal({ rawHeaders, url = '' }: Pick<IncomingMessage, 'rawHeaders' | 'url'>, maxHeaders: number): 400 | 431 | null {
+  if (rawHeaders.length > 2 * maxHeaders) return 431
+  const hosts = rawHeaders.filter((text, i) => i % 2 === 0 && text.length === 4 && text.toLowerCase() === 'host')
+  return hosts.length > 1 || DOT_SEGMENT.test(url) ? 400 : null
 }
 
 /** @returns whether one more open connection is within the share of whoever holds it; if so it is counted until it closes. */
