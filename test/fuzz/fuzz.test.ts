@@ -6,7 +6,7 @@ import { WatchedThread } from './watch-thread.ts'
 
 /** Per target beyond its corpus: enough to see that it still holds; `npm run test:long` and `run.ts` do the searching. */
 const FUZZ_MS = 100
-const MAX_CORPUS_BYTES = 300 * 1024
+const MAX_CORPUS_BYTES = 400 * 1024
 
 const thread = new WatchedThread()
 afterAll(() => thread.close())

@@ -1,4 +1,11 @@
-import { BatchResult, Key, KeyPage, Problem, SetState, Signature } from '../../src/host/api/schemas.ts'
+import { ed25519 } from '@noble/curves/ed25519.js'
+import { schnorr, secp256k1 } from '@noble/curves/secp256k1.js'
+import { sha256 } from '@noble/hashes/sha2.js'
+import { BatchResult, Key, KeyPage, Problem, Session, SetState, Signature } from '../../src/host/api/schemas.ts'
+import { VERIFY } from '../../src/host/api/verify-endpoint.ts'
+import { toHex } from '../../src/protocol/engine/bytes.ts'
+import { bytes32 } from '../protocol/signing/dealt-key.ts'
+import { namelessKey } from './key-names.ts'
 import { promise } from './target.ts'
 
 /** A request as text: `METHOD /path`, one header per line, bytes of the body. */
@@ -39,12 +46,45 @@ export function requestOf({ head, body }: Asked): Request | null {
   }
 }
 
-const ANSWERS = [Key, KeyPage, Signature, BatchResult, SetState] as const
+export const NO_SESSION = `ses_${'0'.repeat(64)}`
+
+const SECRET = bytes32('verify')
+const MESSAGE = Uint8Array.of(1, 2, 3)
+const hex = (bytes: Uint8Array): string => `0x${toHex(bytes)}`
+
+/** Questions to `POST /api/v1/verify` about signatures of a key that no set has, made by another library. */
+export function verifyBodies(): ReadonlyMap<string, Uint8Array> {
+  const payload = { kind: 'message', bytes: hex(MESSAGE), hash: 'sha256' }
+  const plain = { kind: 'message', bytes: hex(MESSAGE) }
+  const ecdsa = secp256k1.sign(MESSAGE, SECRET, { prehash: true, format: 'compact' })
+  const { r, s } = secp256k1.Signature.fromBytes(ecdsa, 'compact')
+  const high = new secp256k1.Signature(r, secp256k1.Point.Fn.ORDER - s).toBytes('compact')
+  const ecdsaKey = { scheme: 'ecdsa-secp256k1', public_key: hex(secp256k1.getPublicKey(SECRET, true)), payload }
+  const edKey = { scheme: 'eddsa-ed25519', public_key: hex(ed25519.getPublicKey(SECRET)), payload: plain }
+  const bodies = {
+    ecdsa: { ...ecdsaKey, signature: hex(ecdsa) },
+    der: { ...ecdsaKey, signature: hex(secp256k1.Signature.fromBytes(ecdsa, 'compact').toBytes('der')) },
+    'high-s': { ...ecdsaKey, signature: hex(high) },
+    schnorr: {
+      scheme: 'schnorr-secp256k1',
+      public_key: hex(schnorr.getPublicKey(SECRET)),
+      payload,
+      signature: hex(schnorr.sign(sha256(MESSAGE), SECRET, new Uint8Array(32))),
+    },
+    ed25519: { ...edKey, signature: hex(ed25519.sign(MESSAGE, SECRET)) },
+    mismatch: { ...edKey, signature: hex(ed25519.sign(sha256(MESSAGE), SECRET)) },
+    'own-key': { key_id: namelessKey('eddsa-ed25519'), payload: plain, signature: hex(new Uint8Array(64)) },
+    'no-key': { key_id: `key_${'f'.repeat(64)}`, payload: plain, signature: hex(new Uint8Array(64)) },
+  }
+  return new Map(Object.entries(bodies).map(([name, body]) => [name, Buffer.from(JSON.stringify(body))]))
+}
+
+const ANSWERS = [Key, KeyPage, Signature, BatchResult, Session, SetState, VERIFY.answers[200].schema] as const
 
 /** Codes that only the state of the set can bring about, never a request. */
 const OUTAGES = new Set(['overloaded', 'quorum_unavailable', 'signing_timeout', 'protocol_abort'])
 
-const ROUTES = /^\/(?:api\/v1\/(?:keys|sign\/batch|sign|signatures|set)|health|ready|metrics|openapi\.json|docs)/
+const ROUTES = /^\/(?:api\/v1\/(?:keys|sign\/batch|signatures|sign|sessions|set|verify)|health|ready|metrics|openapi\.json|docs)/
 
 /**
  * What every answer of an application promises: a documented body, a problem instead of an exception, headers on all of it.
@@ -64,6 +104,8 @@ export async function judged(request: Request, answer: Response, outage = false)
       ANSWERS.some((schema) => schema.safeParse(value).success),
       'an answer that no schema describes',
     )
+    const verdict = VERIFY.answers[200].schema.safeParse(value)
+    if (verdict.success) return `${name} ${verdict.data.reason ?? 'valid'}`
     const { items } = value as { readonly items?: readonly { readonly problem?: { readonly code: string } }[] }
     const codes = new Set((items ?? []).map(({ problem }) => problem?.code ?? 'signed'))
     for (const code of codes) assertCode(code, outage)

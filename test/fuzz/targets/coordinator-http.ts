@@ -9,7 +9,7 @@ import { wholeKeySet } from '../../host/api/whole-key-set.ts'
 import { bytes32 } from '../../protocol/signing/dealt-key.ts'
 import { nativeCurves } from '../../simulator/world.ts'
 import { bit, pack, partOf, unpack } from '../container.ts'
-import { headOf, JSON_TYPE, judged, requestOf } from '../http-exchange.ts'
+import { headOf, JSON_TYPE, judged, NO_SESSION, requestOf, verifyBodies } from '../http-exchange.ts'
 import { NAMELESS_SET, type Names, named, namedBytes, namelessKey } from '../key-names.ts'
 import { keygenDocument, NOW, signDocument } from '../signer-trio.ts'
 import type { FuzzTarget } from '../target.ts'
@@ -123,6 +123,9 @@ export async function open(): Promise<FuzzTarget> {
       get('key', `/api/v1/keys/${namelessKey('eddsa-ed25519')}`)
       get('no-key', `/api/v1/keys/key_${'f'.repeat(64)}`)
       get('signature', `/api/v1/signatures/sig_${'0'.repeat(32)}?wait_ms=0`)
+      get('session', `/api/v1/sessions/${NO_SESSION}`)
+      for (const [name, body] of verifyBodies())
+        seeds.set(`verify-${name}`, pack(0, headOf('POST', '/api/v1/verify', JSON_TYPE), body))
       get('set', '/api/v1/set')
       get('unknown-client', '/api/v1/set', 2)
       for (const path of ['health', 'ready', 'metrics', 'openapi.json', 'docs']) get(path, `/${path}`)
@@ -134,6 +137,10 @@ export async function open(): Promise<FuzzTarget> {
       'POST /api/v1/sign/batch 200 malformed_request signed',
       'GET /api/v1/keys 200',
       'GET /api/v1/keys 404 key_not_found',
+      'GET /api/v1/sessions 404 not_found',
+      'POST /api/v1/verify 200 valid',
+      'POST /api/v1/verify 200 mismatch',
+      'POST /api/v1/verify 404 key_not_found',
       'GET /api/v1/set 200',
       'GET /api/v1/set 401 authentication_failed',
       'POST /api/v1/sign 413 payload_too_large',

@@ -22,7 +22,7 @@ import { bytes32 } from '../../protocol/signing/dealt-key.ts'
 import { seededRng } from '../../simulator/seeded-rng.ts'
 import { nativeCurves } from '../../simulator/world.ts'
 import { bit, type Container, pack, partOf, unpack } from '../container.ts'
-import { headOf, JSON_TYPE, judged, requestOf } from '../http-exchange.ts'
+import { headOf, JSON_TYPE, judged, NO_SESSION, requestOf, verifyBodies } from '../http-exchange.ts'
 import { NAMELESS_SET, type Names, named, namedBytes, namelessKey } from '../key-names.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { NOW } from '../signer-trio.ts'
@@ -167,6 +167,9 @@ export async function open(): Promise<FuzzTarget> {
     all.set('batch', pack(0, headOf('POST', '/api/v1/sign/batch', JSON_TYPE), json({ items: [...SCHEMES.map(signBody), 7] })))
     const get = (name: string, path: string, mode = 0, ...more: readonly Uint8Array[]) =>
       all.set(name, pack(mode, headOf('GET', path), none, ...more))
+    get('session', `/api/v1/sessions/${NO_SESSION}`)
+    for (const [name, body] of verifyBodies())
+      all.set(`verify-${name}`, pack(0, headOf('POST', '/api/v1/verify', JSON_TYPE), body))
     get('keys', '/api/v1/keys?limit=2&scheme=eddsa-ed25519')
     get('key', `/api/v1/keys/${namelessKey('eddsa-ed25519')}`)
     get('signature', `/api/v1/signatures/sig_${'0'.repeat(32)}?wait_ms=0`)
@@ -268,6 +271,11 @@ export async function open(): Promise<FuzzTarget> {
       'GET /api/v1/keys 200',
       'GET /api/v1/keys 401 authentication_failed',
       'GET /api/v1/keys 403 authorization_invalid',
+      'GET /api/v1/sessions 404 not_found',
+      'POST /api/v1/verify 200 valid',
+      'POST /api/v1/verify 200 mismatch',
+      'POST /api/v1/verify 200 high_s',
+      'POST /api/v1/verify 404 key_not_found',
       'GET /api/v1/set 200',
     ],
     close: () => {
