@@ -52,7 +52,7 @@ describe('Z-00 src/protocol', () => {
     for (const { text, m } of all.filter((_, i) => i % 7 === 0)) expect(() => mutantsOf(applied(text, m))).not.toThrow()
   })
 
-  it('has every check that is called redundant, in one place', () => {
+  it('has every check that is called redundant', () => {
     for (const entry of REDUNDANT) {
       expect(
         all.filter(({ path, m }) => reasonFor([entry], path, m) !== undefined),

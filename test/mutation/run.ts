@@ -12,8 +12,8 @@ import { REDUNDANT, reasonFor } from './redundant.ts'
 // looks whether a test notices. Works on a copy of the tree; prints a table and ends with 1 if a check can go without anybody noticing.
 // --near asks the tests of the same folder only: quick, and a little too strict.
 
-/** A mutant may never come to an end; the tests it stands against do in half a minute. */
-const PATIENCE_MS = 240_000
+/** A mutant may never come to an end; the tests it stands against do in some minutes. */
+const PATIENCE_MS = 900_000
 
 const nearOnly = process.argv.includes('--near')
 const wanted = process.argv.slice(2).filter((argument) => argument !== '--near')
@@ -50,7 +50,10 @@ function stagesFor(source: string, tests: ReadonlyMap<string, ReadonlySet<string
     .slice(0, 3)
     .join('/')
   const related = [...tests].filter(([, files]) => files.has(source)).map(([path]) => path)
-  const near = related.filter((path) => path.startsWith(`${folder}/`))
+  // The back ends of curve/ are tested beside the native ones.
+  const near = related.filter(
+    (path) => path.startsWith(`${folder}/`) || (folder.endsWith('/curve') && path.startsWith('test/host/curve/')),
+  )
   const protocol = related.filter((path) => path.startsWith('test/protocol/') && !near.includes(path))
   const whole = related.filter((path) => /^test\/(?:actors|fuzz|attack|host\/(?:set|api|gateway|curve|store))\//.test(path))
   const stages = [near, protocol, whole].filter((stage) => stage.length > 0)

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { decodeEnvelope, headerBytes } from '../../../src/protocol/channel/envelope.ts'
+import {
+  contentDigest,
+  decodeEnvelope,
+  type Envelope,
+  encodeEnvelope,
+  headerBytes,
+} from '../../../src/protocol/channel/envelope.ts'
 import { FullChannel, type FullChannelOptions } from '../../../src/protocol/channel/full-channel.ts'
 import { keyCommitment, openBody } from '../../../src/protocol/channel/message-key.ts'
 import { makeRoster } from '../../../src/protocol/channel/roster.ts'
@@ -9,7 +15,7 @@ import { directOf, type Env, type Evidence, type Protocol, peersOf } from '../..
 import { inject, OFFSETS, type Rule, replace, resign } from '../../simulator/relay.ts'
 import { runSession } from '../../simulator/run-session.ts'
 import { findSecrets } from '../../simulator/secret-scan.ts'
-import { setupOf, type World } from '../../simulator/world.ts'
+import { identityOf, setupOf, type World } from '../../simulator/world.ts'
 import { chat, chatter, chatWorld, endings, finished } from './chatter.ts'
 
 const world = chatWorld
@@ -102,6 +108,29 @@ describe('low-order X25519 keys', () => {
       expect(endings(run)[3]).toBe('MALFORMED:2')
     },
   )
+
+  it('14.1 unknown headers: a first message without room for an ephemeral key names its sender, and a light one is not looked at', () => {
+    const short = (bytes: Uint8Array) => resign(world, bytes, ({ body }) => ({ body: body.slice(0, 31) }))
+    const run = chat('short', { rules: [{ when: { round: 1, from: 2 }, act: replace(short) }] })
+    expect(endings(run)).toMatchObject({ 1: 'MALFORMED:2', 3: 'MALFORMED:2' })
+    const light = (bytes: Uint8Array): Uint8Array => {
+      const e = { ...(decodeEnvelope(bytes) as Envelope), kind: 'light' as const, body: SECRET, macs: new Map() }
+      const signature = world.curves.ed25519Sign(contentDigest(e, e.body), identityOf(world, e.sender).signSeed)
+      return encodeEnvelope({ ...e, signature })
+    }
+    const both = chat('light', {
+      rules: [{ when: { from: 2 }, act: (p) => [{ ...p, bytes: light(p.bytes) }, p] }],
+    })
+    expect(finished(both)).toEqual(all)
+  })
+
+  it('a script that whispers before anybody has spoken is a mistake of ours: CHANNEL, nobody named', () => {
+    function* hasty(env: Env): Protocol<void> {
+      yield { name: 'hasty', direct: new Map(peersOf(env).map((to) => [to, SECRET])), from: peersOf(env) }
+    }
+    const run = runSession({ world, setup, seed: 'hasty', scriptFor: hasty })
+    expect(endings(run)).toEqual({ 1: 'CHANNEL', 2: 'CHANNEL', 3: 'CHANNEL' })
+  })
 
   it('in the roster: a typed fault that names whose key it is, no exception', () => {
     const members = world.roster.members.map((m) => (m.id === 3 ? { ...m, exchangeKey: new Uint8Array(32) } : m))

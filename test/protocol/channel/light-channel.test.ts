@@ -58,6 +58,14 @@ describe('light envelopes', () => {
     expect(channel(2).authenticate({ ...broadcast, macs: new Map([[2, broadcast.macs.get(3) as Uint8Array]]) })).toBe(null)
   })
 
+  it('are broadcasts only: one to a single signer or to the assembler is refused in spite of a good MAC', () => {
+    for (const receiver of [2, ASSEMBLER]) {
+      const one = { ...broadcast, receiver }
+      const mac = hmac(sha256, pairKey(1, 2), macInput(one, contentDigest(one, one.body)))
+      expect(channel(2).authenticate({ ...one, macs: new Map([[2, mac]]) })).toBe(null)
+    }
+  })
+
   it('the MAC covers every header field, the body and the unverified signature', () => {
     const other = new Uint8Array(32).fill(1)
     const changes: readonly Partial<Envelope>[] = [

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { contentDigest, decodeEnvelope, type Envelope } from '../../../src/protocol/channel/envelope.ts'
+import { contentDigest, decodeEnvelope, type Envelope, encodeEnvelope } from '../../../src/protocol/channel/envelope.ts'
 import { settleViews } from '../../../src/protocol/channel/views.ts'
 import { concat, u8, u16, u32 } from '../../../src/protocol/engine/bytes.ts'
 import type { PartyId } from '../../../src/protocol/engine/party.ts'
@@ -21,7 +21,7 @@ import {
   whenOf,
 } from '../../simulator/relay.ts'
 import type { Run } from '../../simulator/run-session.ts'
-import { setupOf } from '../../simulator/world.ts'
+import { identityOf, setupOf } from '../../simulator/world.ts'
 import { chat, endings, finished, type Heard, chatWorld as world } from './chatter.ts'
 
 const all = [1, 2, 3]
@@ -238,6 +238,24 @@ describe('settleViews', () => {
       ...elsewhere.traffic,
     ]
     expect(settleViews(context(honest), [...bytes, ...forged])).toEqual({ equivocators: [], falsePrev: [] })
+  })
+
+  it('names who signed a first message that claims a round before it', () => {
+    const [first] = bytes as [Uint8Array]
+    const { sender } = decodeEnvelope(first) as Envelope
+    const claimed = resign(world, first, () => ({ prev: new Uint8Array(32).fill(1) }))
+    expect(settleViews(context(honest), [claimed])).toEqual({ equivocators: [], falsePrev: [sender] })
+  })
+
+  it('looks at full envelopes only: a light one, though its author signed it, is of another kind of session', () => {
+    const [first] = bytes as [Uint8Array]
+    const envelope = { ...(decodeEnvelope(first) as Envelope), kind: 'light' as const, body: u8(9) }
+    const signature = world.curves.ed25519Sign(
+      contentDigest(envelope, envelope.body),
+      identityOf(world, envelope.sender).signSeed,
+    )
+    const light = encodeEnvelope({ ...envelope, signature })
+    expect(settleViews(context(honest), [...bytes, light])).toEqual({ equivocators: [], falsePrev: [] })
   })
 
   it('a second signature over the same content is no second version', () => {

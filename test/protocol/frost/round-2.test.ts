@@ -151,6 +151,13 @@ describe.each(FROST_SCHEMES)('%s', (scheme) => {
     })
   })
 
+  it('F-08: a record whose verifying shares cancel convicts nobody', () => {
+    // On the line through 0: it interpolates to the identity.
+    const throughZero = new Map(c.signers.map((id) => [id, group.baseMul(group.scalar(id))]))
+    const cancelling = { ...withShares({ 1: plus(shareOf(1), 1) }), verifyingShares: base.items.map(() => throughZero) }
+    expect(assemble(cancelling)[0]).toEqual({ type: 'failed', code: 'FROST_SIG_INVALID', culprits: [] })
+  })
+
   it('F-09, U-01: nothing leaves that does not verify', () => {
     const lying = { ...nativeCurves, ed25519Verify: () => false, schnorrVerify: () => false }
     for (const outcome of assemble({ ...base, curves: lying }))

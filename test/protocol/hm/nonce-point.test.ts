@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest'
 import { concat, toHex } from '../../../src/protocol/engine/bytes.ts'
 import type { PartyId } from '../../../src/protocol/engine/party.ts'
 import { assemble } from '../../../src/protocol/hm/assemble.ts'
+import { setConstants } from '../../../src/protocol/hm/constants.ts'
 import { bindOf, contextOf } from '../../../src/protocol/hm/context.ts'
-import { noncePointOf } from '../../../src/protocol/hm/nonce-point.ts'
+import { noncePoint, noncePointOf } from '../../../src/protocol/hm/nonce-point.ts'
 import { ANSWER, openingOf } from '../../../src/protocol/hm/sign.ts'
 import type { Outcome } from '../../../src/protocol/signing/batch.ts'
 import { bytes32 } from '../signing/dealt-key.ts'
@@ -108,6 +109,14 @@ describe('hm 7.3 x(R) >= q, P-08: recovery id and low s for every shape of R', (
   it('S-10: R the identity: HM_R_ZERO; s = 0: HM_SIG_INVALID', () => {
     expect(assembleCrafted(null, low).outcome).toEqual({ type: 'failed', code: 'HM_R_ZERO', culprits: [] })
     expect(assembleCrafted(Point.BASE.multiply(5n), 0n).outcome).toEqual({ type: 'failed', code: 'HM_SIG_INVALID', culprits: [] })
+  })
+
+  it('R the identity, also where R(0) takes a division', () => {
+    const ids = [2, 5, 9]
+    const constants = setConstants(group, ids)
+    expect(constants.atZero.denominator).not.toBe(1n)
+    const throughZero = new Map(ids.map((id) => [id, group.baseMul(group.scalar(id))]))
+    expect(noncePoint(group, constants, throughZero)).toBe(null)
   })
 
   it('r = 0: no nonce point', () => {

@@ -53,8 +53,12 @@ describe('hm 7.1 S, hm 7.1 ticket, hm 7.1 instances: HM_PARAM, before any PRF ca
   const zero = new Uint8Array(32)
   const order = Buffer.from(c.world.curves.secp256k1.order.toString(16), 'hex')
   const cases: readonly [string, Partial<Env>, Partial<HmParams>][] = [
-    ["S of size 2t'", { parties: [1, 2] }, { tickets: [ticket, ticket] }],
-    ["S of size 2t'+2", { parties: [1, 2, 3, 4] }, { tickets: [ticket, ticket, ticket, ticket] }],
+    ["S of size 2t'", { parties: [1, 2] }, { tickets: [ticket, ticket], generation: { ...generation, signers: [1, 2] } }],
+    [
+      "S of size 2t'+2",
+      { parties: [1, 2, 3, 4] },
+      { tickets: Array(4).fill(ticket), generation: { ...generation, signers: [1, 2, 3, 4] } },
+    ],
     ['a duplicate id', { parties: [1, 2, 2] }, { generation: { ...generation, signers: [1, 2, 2] } }],
     ['unsorted ids', { parties: [2, 1, 3] }, { generation: { ...generation, signers: [2, 1, 3] } }],
     ['id 0', { parties: [0, 1, 2] }, { generation: { ...generation, signers: [0, 1, 2] } }],

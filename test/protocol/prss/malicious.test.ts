@@ -82,6 +82,18 @@ describe('hm 7.1 G1: a malicious opening', () => {
     expect(ends(run)).toMatchObject({ 1: 'MALFORMED 3', 2: 'MALFORMED 3' })
   })
 
+  it('K-01 a low-order key of 3 in the roster: CHANNEL naming 3', () => {
+    const exchangeKey = Buffer.from(lowOrder[0] as string, 'hex')
+    const run = runEstablish({
+      ...three,
+      env: (env) => ({
+        ...env,
+        roster: { ...env.roster, members: env.roster.members.map((m) => (m.id === 3 ? { ...m, exchangeKey } : m)) },
+      }),
+    })
+    expect(ends(run)).toMatchObject({ 1: 'CHANNEL 3', 2: 'CHANNEL 3' })
+  })
+
   it("1's ephemeral copied by 3: 3 cannot confirm a key it does not know", () => {
     const { sent } = runEstablish(three)
     const body = (decodeEnvelope(sent.find((p) => p.from === 1)?.bytes as Uint8Array) as Envelope).body.slice(32)

@@ -143,6 +143,19 @@ describe('D-05, C-10 strict JSON refuses', () => {
     }
   })
 
+  it('members and elements that another sign than a comma divides', () => {
+    for (const sign of [':', ']', '}', '{', '"x"', '1', '']) {
+      expectRefusal(() => parse(`{"a":1${sign}"b":2}`), 'malformed_request')
+      if (sign !== ']') expectRefusal(() => parse(`[1${sign === '1' ? ' 1 ' : sign} 2]`), 'malformed_request')
+    }
+  })
+
+  it('D-04 more values than the bound, wherever they stand', () => {
+    const three = utf8ToBytes('{"a":[1]}')
+    expect(parseStrictJson(three, LIMIT, 3)).toBeInstanceOf(Map)
+    expectRefusal(() => parseStrictJson(three, LIMIT, 2), 'payload_too_large')
+  })
+
   it('D-03 depth that would overflow the stack', () => {
     for (const open of ['[', '{"a":']) {
       expectRefusal(() => parseStrictJson(utf8ToBytes(open.repeat(100_000)), 2 ** 20), 'malformed_request')
