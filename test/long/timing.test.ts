@@ -7,7 +7,7 @@ const SAMPLES = 100_000
 
 describe('C-01 time does not depend on secrets', () => {
   it.each(KNOWN_BAD)('or it would be noticed: $name', (subject) => {
-    expect(Math.abs(leak(subject, SAMPLES).t)).toBeGreaterThan(2 * SUSPICIOUS)
+    expect(Math.abs(leak(subject, SAMPLES / 10).t)).toBeGreaterThan(2 * SUSPICIOUS)
   })
 
   it.each(SUBJECTS)('$name', (subject) => {

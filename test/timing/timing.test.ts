@@ -15,6 +15,10 @@ describe('Welch’s t', () => {
     expect(Math.abs(welch([1, 2, 3], [101, 102, 103]).t)).toBeGreaterThan(100)
   })
 
+  it('is infinite when a crop has left nothing of one class', () => {
+    expect(welch(...crop([1, 1, 1, 1], [9, 9, 9, 9], 0.5)).t).toBe(Number.POSITIVE_INFINITY)
+  })
+
   it('leaves out what is beyond the quantile of both', () => {
     expect(crop([1, 2, 900], [3, 4, 800], 0.6)).toEqual([
       [1, 2],
