@@ -35,7 +35,7 @@ export interface Edge {
 
 export const ISSUER = 'https://login.example'
 export const AUDIENCE = 'quorate'
-export const ALL_SCOPES = 'keys:read keys:write sign digest'
+export const ALL_SCOPES = 'keys:read keys:write keys:manage sign digest'
 const LOOPBACK = '127.0.0.1'
 
 export interface EdgeOptions {

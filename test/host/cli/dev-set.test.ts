@@ -64,7 +64,7 @@ describe('a development set', () => {
     const set = await open(join(temporaryDirectory(), 'set'))
     const jwks = createLocalJWKSet(JSON.parse(readFileSync(join(set.dataDir, 'jwks.json'), 'utf8')))
     const { payload } = await jwtVerify(readToken(set), jwks, { audience: 'quorate-dev', algorithms: ['EdDSA'] })
-    expect(payload).toMatchObject({ sub: 'developer', tenant: 'dev', scope: 'keys:read keys:write sign digest' })
+    expect(payload).toMatchObject({ sub: 'developer', tenant: 'dev', scope: 'keys:read keys:write keys:manage sign digest' })
     expect((payload.exp ?? 0) - Date.now() / 1000).toBeGreaterThan(300 * 86_400)
     expect(statSync(set.tokenFile).mode & 0o777).toBe(0o600)
   })
