@@ -1,7 +1,7 @@
 import { ed25519 } from '@noble/curves/ed25519.js'
 import { schnorr, secp256k1 } from '@noble/curves/secp256k1.js'
 import { sha256 } from '@noble/hashes/sha2.js'
-import { BatchResult, Key, KeyPage, Problem, Session, SetState, Signature } from '../../src/host/api/schemas.ts'
+import { BatchResult, Key, KeyPage, Problem, Session, SetState, Signature, UpdatedKey } from '../../src/host/api/schemas.ts'
 import { VERIFY } from '../../src/host/api/verify-endpoint.ts'
 import { toHex } from '../../src/protocol/engine/bytes.ts'
 import { bytes32 } from '../protocol/signing/dealt-key.ts'
@@ -79,12 +79,13 @@ export function verifyBodies(): ReadonlyMap<string, Uint8Array> {
   return new Map(Object.entries(bodies).map(([name, body]) => [name, Buffer.from(JSON.stringify(body))]))
 }
 
-const ANSWERS = [Key, KeyPage, Signature, BatchResult, Session, SetState, VERIFY.answers[200].schema] as const
+const ANSWERS = [Key, UpdatedKey, KeyPage, Signature, BatchResult, Session, SetState, VERIFY.answers[200].schema] as const
 
 /** Codes that only the state of the set can bring about, never a request. */
 const OUTAGES = new Set(['overloaded', 'quorum_unavailable', 'signing_timeout', 'protocol_abort'])
 
-const ROUTES = /^\/(?:api\/v1\/(?:keys|sign\/batch|signatures|sign|sessions|set|verify)|health|ready|metrics|openapi\.json|docs)/
+const ROUTES =
+  /^\/(?:api\/v1\/(?:keys(?:\/\{id\}(?:\/(?:freeze|unfreeze|archive))?)?|sign\/batch|signatures|sign|sessions|set|verify)|health|ready|metrics|openapi\.json|docs)/
 
 /**
  * What every answer of an application promises: a documented body, a problem instead of an exception, headers on all of it.
@@ -93,12 +94,12 @@ const ROUTES = /^\/(?:api\/v1\/(?:keys|sign\/batch|signatures|sign|sessions|set|
  */
 export async function judged(request: Request, answer: Response, outage = false): Promise<string> {
   const path = new URL(request.url).pathname
-  const route = ROUTES.exec(path)?.[0] ?? 'elsewhere'
-  const name = `${['GET', 'HEAD', 'POST'].includes(request.method) ? request.method : 'other'} ${route} ${answer.status}`
+  const route = ROUTES.exec(path.replace(/key_[0-9a-f]{64}/, '{id}'))?.[0] ?? 'elsewhere'
+  const name = `${['GET', 'HEAD', 'POST', 'PATCH'].includes(request.method) ? request.method : 'other'} ${route} ${answer.status}`
   const bytes = new Uint8Array(await answer.arrayBuffer())
   promise(/^[0-9a-f-]{36}$/.test(answer.headers.get('x-request-id') ?? ''), 'an answer without an exchange id')
   if (answer.status < 400) {
-    if (!path.startsWith('/api/') || request.method === 'HEAD') return name
+    if (!path.startsWith('/api/') || request.method === 'HEAD' || answer.status === 304) return name
     const value: unknown = JSON.parse(new TextDecoder().decode(bytes))
     promise(
       ANSWERS.some((schema) => schema.safeParse(value).success),
@@ -120,6 +121,9 @@ export async function judged(request: Request, answer: Response, outage = false)
   promise(outage || answer.status < 500 || path === '/ready', `${name} ${problem.data.code} for bytes of a caller`)
   return `${name} ${problem.data.code}`
 }
+
+/** Whether a call with this outcome may have changed the state or label of a key. */
+export const changesKeys = (outcome: string): boolean => /\{id\}/.test(outcome) && !/GET|HEAD|OPTIONS| 4\d\d/.test(outcome)
 
 function assertCode(code: string, outage: boolean): void {
   promise(code !== 'internal', 'an exception became an answer')

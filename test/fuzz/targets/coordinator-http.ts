@@ -1,17 +1,13 @@
 import { ed25519 } from '@noble/curves/ed25519.js'
-import { pino } from 'pino'
-import { createCoordinatorApp } from '../../../src/host/api/coordinator-app.ts'
-import { createMetrics } from '../../../src/host/metrics.ts'
 import { fromHex } from '../../../src/protocol/engine/bytes.ts'
 import { authorizationMessage, type Credential } from '../../../src/protocol/request/authorize.ts'
-import { encodeDocument, SCHEMES, type Scheme } from '../../../src/protocol/request/document.ts'
-import { wholeKeySet } from '../../host/api/whole-key-set.ts'
+import { encodeDocument, SCHEMES } from '../../../src/protocol/request/document.ts'
 import { bytes32 } from '../../protocol/signing/dealt-key.ts'
-import { nativeCurves } from '../../simulator/world.ts'
 import { bit, pack, partOf, unpack } from '../container.ts'
-import { headOf, JSON_TYPE, judged, NO_SESSION, requestOf, verifyBodies } from '../http-exchange.ts'
+import { coordinatorWorld } from '../coordinator-world.ts'
+import { changesKeys, headOf, JSON_TYPE, judged, NO_SESSION, requestOf, verifyBodies } from '../http-exchange.ts'
 import { NAMELESS_SET, type Names, named, namedBytes, namelessKey } from '../key-names.ts'
-import { keygenDocument, NOW, signDocument } from '../signer-trio.ts'
+import { keygenDocument, signDocument, updateDocument } from '../signer-trio.ts'
 import type { FuzzTarget } from '../target.ts'
 
 const SEED = bytes32('coordinator-http/credential')
@@ -56,36 +52,12 @@ function signedAnew(body: Uint8Array, names: Names): Uint8Array {
 
 /** The coordinator's API before a set that holds whole keys. Parts: head, body. Mode: bit 0, documents are signed; bit 1, an unknown client. */
 export async function open(): Promise<FuzzTarget> {
-  const set = wholeKeySet([CREDENTIAL], () => NOW)
-  const client = { name: 'wallet-server', credentials: [CREDENTIAL.id] }
-  let known = true
-  let unexpected: unknown
-  const app = createCoordinatorApp({
-    service: set.service,
-    curves: nativeCurves,
-    clientOf: () => (known ? client : null),
-    metrics: createMetrics({ role: 'coordinator', name: 'fuzz' }),
-    log: pino({ level: 'silent' }),
-    info: { role: 'coordinator', version: '0.1.0', platform: 'test' },
-    onUnexpected: (error) => {
-      unexpected = error
-    },
-  })
-  const keys = new Map<Scheme, string>()
-  for (const scheme of SCHEMES) {
-    const document = encodeDocument(keygenDocument(scheme, { audience: set.audience, requestId: `req_made-${scheme}` }))
-    const { authorizations } = formOf(document)
-    const framed = authorizations.map((a) => ({
-      credentialId: a.credential_id,
-      alg: a.alg,
-      signature: Buffer.from(a.signature, 'base64url'),
-    }))
-    keys.set(scheme, (await set.service.createKey({ document, authorizations: framed } as never, client)).id)
-  }
-  const names = { audience: set.audience, keys }
+  const makeWorld = () => coordinatorWorld(CREDENTIAL, (document) => ed25519.sign(authorizationMessage(document), SEED))
+  let world = await makeWorld()
   const documents = SCHEMES.flatMap((scheme) => {
     const keyId = fromHex(namelessKey(scheme).slice(4))
-    return [keygenDocument(scheme, { audience: NAMELESS_SET }), signDocument(scheme, keyId, { audience: NAMELESS_SET })]
+    const changes = { audience: NAMELESS_SET }
+    return [keygenDocument(scheme, changes), signDocument(scheme, keyId, changes), updateDocument(scheme, keyId, changes)]
   })
   return {
     maxLength: 1 << 15,
@@ -99,16 +71,32 @@ export async function open(): Promise<FuzzTarget> {
       'limit=200',
       'content-length: 5',
       'content-encoding: gzip',
-      ...keys.values(),
+      'if-none-match: "0"',
+      ...SCHEMES.map(namelessKey),
       NAMELESS_SET,
     ],
     seeds: () => {
       const seeds = new Map<string, Uint8Array>()
       for (const document of documents) {
         const body = Buffer.from(JSON.stringify(formOf(encodeDocument(document))))
-        const path = document.type === 'sign.v1' ? '/api/v1/sign?wait_ms=10' : '/api/v1/keys'
+        const path = {
+          'sign.v1': '/api/v1/sign?wait_ms=10',
+          'keygen.v1': '/api/v1/keys',
+          'key-update.v1': `/api/v1/keys/${namelessKey(document.scheme)}/freeze`,
+        }[document.type]
         seeds.set(`${document.type}-${document.scheme}`, pack(1, headOf('POST', path, JSON_TYPE), body))
       }
+      const renamed = updateDocument('eddsa-ed25519', fromHex(namelessKey('eddsa-ed25519').slice(4)), {
+        audience: NAMELESS_SET,
+        state: 'active',
+        label: 'Savings',
+      })
+      const labelled = Buffer.from(JSON.stringify(formOf(encodeDocument(renamed))))
+      seeds.set('label', pack(1, headOf('PATCH', `/api/v1/keys/${namelessKey('eddsa-ed25519')}`, JSON_TYPE), labelled))
+      seeds.set(
+        'known',
+        pack(0, headOf('GET', `/api/v1/keys/${namelessKey('eddsa-ed25519')}`, { 'if-none-match': '"0"' }), new Uint8Array(0)),
+      )
       const items = documents.filter(({ type }) => type === 'sign.v1').map((document) => formOf(encodeDocument(document)))
       const get = (name: string, path: string, mode = 0) => seeds.set(name, pack(mode, headOf('GET', path), new Uint8Array(0)))
       seeds.set(
@@ -136,7 +124,10 @@ export async function open(): Promise<FuzzTarget> {
       'POST /api/v1/sign 200',
       'POST /api/v1/sign/batch 200 malformed_request signed',
       'GET /api/v1/keys 200',
-      'GET /api/v1/keys 404 key_not_found',
+      'GET /api/v1/keys/{id} 304',
+      'PATCH /api/v1/keys/{id} 200',
+      'POST /api/v1/keys/{id}/freeze 200',
+      'GET /api/v1/keys/{id} 404 key_not_found',
       'GET /api/v1/sessions 404 not_found',
       'POST /api/v1/verify 200 valid',
       'POST /api/v1/verify 200 mismatch',
@@ -147,17 +138,16 @@ export async function open(): Promise<FuzzTarget> {
     ],
     run: async (input) => {
       const container = unpack(input)
-      known = !bit(container, 1)
-      unexpected = undefined
+      const { names } = world
       const head = named(Buffer.from(partOf(container, 0)).toString('latin1'), names)
       const said = partOf(container, container.parts.length === 1 ? 0 : 1)
       const body = bit(container, 0) ? signedAnew(said, names) : namedBytes(said, names)
       const request = requestOf({ head, body })
       if (request === null) return 'no request'
-      const answer = await app.fetch(request)
-      if (unexpected !== undefined) throw unexpected
-      set.received.length = 0
-      return await judged(request, answer)
+      const outcome = await judged(request, await world.fetch(request, !bit(container, 1)))
+      // Keys that have changed would be other ones for the next input.
+      if (changesKeys(outcome)) world = await makeWorld()
+      return outcome
     },
   }
 }
