@@ -33,6 +33,10 @@ export function toProblem(error: unknown): ApiProblem {
   if (error instanceof StoreError && error.code === 'OVERLOADED') {
     return new ApiProblem('overloaded', 'the store is busy', { cause: error, retryAfterMs: 1000 })
   }
+  // Nothing was stored and so nothing answered, but signers may have done their part. It passes when the operator makes room.
+  if (error instanceof StoreError && (error.code === 'FULL' || error.code === 'READ_ONLY')) {
+    return new ApiProblem('overloaded', 'the store takes no writes', { cause: error, retryAfterMs: 5000, outcome: 'unknown' })
+  }
   return new ApiProblem('internal', 'an unexpected error; the log has it under this request id', {
     cause: error,
     outcome: 'unknown',

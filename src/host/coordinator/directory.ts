@@ -1,6 +1,6 @@
 import type { Roster } from '../../protocol/channel/roster.ts'
 import type { Curves } from '../../protocol/curve/curves.ts'
-import { toHex } from '../../protocol/engine/bytes.ts'
+import { equalBytes, toHex } from '../../protocol/engine/bytes.ts'
 import type { PartyId } from '../../protocol/engine/party.ts'
 import { CERTIFICATE, type Certificate, publicKeyOf, verifyCertificate } from '../../protocol/keygen/certificate.ts'
 import type { PublicPackage } from '../../protocol/keygen/key-record.ts'
@@ -8,6 +8,7 @@ import { formatKeyId } from '../../protocol/request/ids.ts'
 import { formatTime } from '../../protocol/request/time.ts'
 import type { KeyView } from '../api/coordinator-service.ts'
 import type { CoordinatorStore, StoredDirectoryKey } from '../store/coordinator-store.ts'
+import { StoreError } from '../store/store-error.ts'
 
 /** A key as the scheduler needs it. */
 export interface SigningKey {
@@ -61,7 +62,9 @@ export class KeyDirectory {
     }
     const row = this.#store.getKey(keyId)
     if (row === undefined || row.state !== 'active') return undefined
-    const { key } = CERTIFICATE.decode(row.certificate)
+    // Again, since the roster that counts is the one pinned now, and no damaged row may become a key.
+    const key = this.verified(row.certificate)?.key
+    if (key === undefined || !equalBytes(key.keyId, keyId)) throw damaged(keyId)
     const verifyingShares = new Map(key.parties.map((id, i) => [id, key.verificationShares[i] as Uint8Array]))
     const found = { row, key, verifyingShares }
     this.#cache.set(name, found)
@@ -70,9 +73,23 @@ export class KeyDirectory {
   }
 }
 
+const damaged = (keyId: Uint8Array): StoreError =>
+  new StoreError(
+    'CORRUPT',
+    `the stored certificate of ${formatKeyId(keyId)} does not verify under the pinned roster: restore a backup, or start with a new store, which the signers fill`,
+  )
+
+function decoded(row: StoredDirectoryKey): Certificate {
+  try {
+    return CERTIFICATE.decode(row.certificate)
+  } catch {
+    throw damaged(row.keyId)
+  }
+}
+
 /** Public form of a directory entry. */
 export function keyView(row: StoredDirectoryKey): KeyView {
-  const certificate = CERTIFICATE.decode(row.certificate)
+  const certificate = decoded(row)
   return {
     id: formatKeyId(row.keyId),
     scheme: row.scheme,

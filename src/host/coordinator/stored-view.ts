@@ -1,7 +1,10 @@
+import { crc32 } from 'node:zlib'
+import { concat, equalBytes, u32 } from '../../protocol/engine/bytes.ts'
 import { bytes, list, message, text, uint } from '../../protocol/engine/codec.ts'
 import { MAX_PARTIES } from '../../protocol/engine/party.ts'
 import { SCHEMES } from '../../protocol/request/document.ts'
 import type { SignatureView } from '../api/coordinator-service.ts'
+import { StoreError } from '../store/store-error.ts'
 
 /** Twelve days; far larger counts of microseconds would not survive the way through milliseconds. */
 const MAX_TIME_US = 2 ** 40
@@ -9,7 +12,7 @@ const MAX_TIME_US = 2 ** 40
 /** A finished signature as the store keeps it, about 400 bytes. */
 export const STORED = message(
   {
-    version: uint(1),
+    version: uint(2),
     id: text(64),
     requestId: text(80),
     keyId: text(80),
@@ -27,14 +30,18 @@ export const STORED = message(
   2048,
 )
 
-const VERSION = 1
+type Row = ReturnType<typeof STORED.decode>
+
+/** Version 1 ends without a check sum. */
+const VERSION = 2
+const CHECK = 4
 const ENGINES = ['hm', 'frost'] as const
 
 /** @throws RangeError unless the view is of a finished signature. */
 export function encodeView(view: SignatureView): Uint8Array {
   if (view.signature === null) throw new RangeError('only finished signatures are stored')
   const { signature, timingMs, digest, id, requestId, keyId, keyEpoch, path, publicKey, engine, signers } = view
-  return STORED.encode({
+  const encoded = STORED.encode({
     version: VERSION,
     id,
     requestId,
@@ -50,15 +57,41 @@ export function encodeView(view: SignatureView): Uint8Array {
     recovery: 'recovery' in signature ? signature.recovery : 0,
     timing: [timingMs.queue, timingMs.sign, timingMs.total].map((ms) => Math.min(MAX_TIME_US, Math.round(ms * 1000))),
   })
+  return concat(encoded, u32(crc32(encoded)))
 }
 
-/** @throws RangeError for bytes that {@link encodeView} did not make: a damaged store must not look like another signature. */
+/** What SQLite does not see is a bit that changed within a row: it must not come out as a signature. */
+function checked(stored: Uint8Array): Row {
+  const encoded = stored.subarray(0, -CHECK)
+  const whole = equalBytes(stored.subarray(encoded.length), u32(crc32(encoded)))
+  const row = STORED.decode(whole ? encoded : stored)
+  if (row.version !== (whole ? VERSION : 1)) throw new RangeError('of another version')
+  return row
+}
+
+/** @throws StoreError CORRUPT for bytes that {@link encodeView} did not make. */
 export function decodeView(stored: Uint8Array): SignatureView {
-  const { digest, scheme: name, compact, recovery, engine: engineName, timing, version, ...rest } = STORED.decode(stored)
+  try {
+    return viewOf(checked(stored))
+  } catch (error) {
+    throw new StoreError('CORRUPT', 'a stored signature is damaged: restore the store from a backup', error)
+  }
+}
+
+function viewOf({
+  digest,
+  scheme: name,
+  compact,
+  recovery,
+  engine: engineName,
+  timing,
+  version: _,
+  ...rest
+}: Row): SignatureView {
   const scheme = SCHEMES.find((s) => s === name)
   const engine = ENGINES.find((e) => e === engineName)
   const [queue, sign, total] = timing.map((us) => us / 1000)
-  if (version !== VERSION || scheme === undefined || engine === undefined || total === undefined) {
+  if (scheme === undefined || engine === undefined || total === undefined) {
     throw new RangeError('not a stored signature')
   }
   if (recovery !== 0 && scheme !== 'ecdsa-secp256k1') throw new RangeError('a recovery value without ECDSA')

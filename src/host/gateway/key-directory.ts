@@ -8,6 +8,7 @@ import { formatTime } from '../../protocol/request/time.ts'
 import type { KeyView } from '../api/coordinator-service.ts'
 import { ApiProblem } from '../api/problem.ts'
 import type { GatewayKeyState, GatewayStore, StoredGatewayKey } from '../store/gateway-store.ts'
+import { StoreError } from '../store/store-error.ts'
 import type { BookedRequest } from './request-book.ts'
 
 /** A key for which all signers of the pinned roster stand. */
@@ -101,7 +102,9 @@ export function createKeyDirectory(options: {
     const known = cached(id)
     if (known !== undefined) return known.key
     const certificate = verified(row.record)
-    if (certificate === undefined) throw new Error(`the stored certificate of ${id} does not verify under the pinned roster`)
+    if (certificate === undefined || !equalBytes(certificate.key.keyId, row.keyId)) {
+      throw new StoreError('CORRUPT', `the stored certificate of ${id} does not verify under the pinned roster: restore a backup`)
+    }
     const publicKey = publicKeyOf(certificate)
     const key: CertifiedKey = {
       keyId: row.keyId,

@@ -77,6 +77,11 @@ export async function startCoordinator(
   counted = coordinatorMetrics(metrics, { load: () => scheduler.load(), monitor, names, pool })
   await monitor.start()
 
+  const endIfStoreIsBroken = (error: unknown): void => {
+    if (!isFatalStoreError(error)) return
+    log.fatal('the store is unusable until this host is started again')
+    process.exit(1)
+  }
   const clock = clockWatch((ms) => log.error({ ms }, 'the clock stepped back: not ready'))
   const clients = new Map(config.clients.map((c) => [c.fingerprint, c]))
   const app = createCoordinatorApp({
@@ -85,11 +90,7 @@ export async function startCoordinator(
     clientOf: (fingerprint) => (fingerprint === null ? null : (clients.get(fingerprint) ?? null)),
     metrics,
     log,
-    onUnexpected: (error) => {
-      if (!isFatalStoreError(error)) return
-      log.fatal('the store is unusable until this host is started again')
-      process.exit(1)
-    },
+    onUnexpected: endIfStoreIsBroken,
     info: {
       role: 'coordinator',
       version: VERSION,
@@ -107,7 +108,10 @@ export async function startCoordinator(
   })
   const stopPruning = startPruning(
     (now) => store.prune(now),
-    (err) => log.error({ err }, 'pruning failed'),
+    (err) => {
+      log.error({ err }, 'pruning failed')
+      endIfStoreIsBroken(err)
+    },
   )
   return {
     url: server.url,
