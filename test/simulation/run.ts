@@ -1,0 +1,36 @@
+import { parseArgs } from 'node:util'
+import { simulate } from './simulate.ts'
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string', default: '1' },
+    count: { type: 'string', default: '1' },
+    trace: { type: 'boolean', default: false },
+  },
+})
+const first = Number(values.seed)
+const count = Number(values.count)
+const started = performance.now()
+const totals = { signatures: 0, keys: 0, events: 0 }
+let failed = 0
+for (let seed = first; seed < first + count; seed++) {
+  const { violations, hash, counts } = await simulate(
+    seed,
+    values.trace ? { trace: (line) => process.stdout.write(`${line}\n`) } : {},
+  )
+  totals.signatures += counts.signatures
+  totals.keys += counts.keys
+  totals.events += counts.events
+  if (violations.length > 0) {
+    failed += 1
+    process.stdout.write(
+      `seed ${seed}: ${violations.join('\n  ')}\n  replay: node test/simulation/run.ts --seed ${seed} --trace\n`,
+    )
+  }
+  if (count === 1) process.stdout.write(`seed ${seed}: ${violations.length} violations, ${hash}, ${JSON.stringify(counts)}\n`)
+  else if ((seed - first + 1) % 100 === 0 || seed === first + count - 1) {
+    const seconds = (performance.now() - started) / 1000
+    process.stdout.write(`${seed - first + 1} seeds in ${seconds.toFixed(0)} s, ${failed} failed, ${JSON.stringify(totals)}\n`)
+  }
+}
+process.exitCode = failed > 0 ? 1 : 0
