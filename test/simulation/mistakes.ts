@@ -9,35 +9,56 @@ export interface Mistake {
   readonly assembled?: (outcome: Uint8Array) => Uint8Array
 }
 
-/** Mistakes that such a set could have. A simulation that finds none of them proves nothing. */
-export const MISTAKES = {
+interface Planted {
+  readonly mistake: Mistake
+  /** What the simulation says of it. */
+  readonly found: RegExp
+}
+
+/** Mistakes that such a set could have. A simulation that does not find them proves nothing. */
+export const MISTAKES: Readonly<Record<string, Planted>> = {
   'shares leave without a claim in the ledger': {
-    signerStore: (store) => ({ ...store, claim: (rows) => rows.map(() => 'new' as const) }),
+    mistake: { signerStore: (store) => ({ ...store, claim: (rows) => rows.map(() => 'new' as const) }) },
+    found: /a share of .* before its claim was stored/,
   },
   'a signer says it stored its share, and did not': {
-    signerStore: (store) => ({ ...store, insertPending: () => 'stored' as const }),
+    mistake: { signerStore: (store) => ({ ...store, insertPending: () => 'stored' as const }) },
+    found: /has not stored|key that is not active|is unknown at signer|makes no key/,
   },
   'a certificate is let out before it is stored': {
-    signerStore: (store) => ({ ...store, activate: () => 'activated' as const }),
+    mistake: { signerStore: (store) => ({ ...store, activate: () => 'activated' as const }) },
+    found: /let a certificate out before it stored it/,
   },
   'a request is answered anew': {
-    coordinatorStore: (store) => ({
-      ...store,
-      signatureByRequest: () => undefined,
-      putSignatures: (rows) => rows.map(() => ({ type: 'new' as const })),
-    }),
+    mistake: {
+      coordinatorStore: (store) => ({
+        ...store,
+        signatureByRequest: () => undefined,
+        putSignatures: (rows) => rows.map(() => ({ type: 'new' as const })),
+      }),
+    },
+    found: /two outcomes of/,
   },
   'a key is answered before all signers have it': {
-    coordinatorStore: (store) => {
-      const active = <Row extends { readonly state: string }>(row: Row | undefined) => row && { ...row, state: 'active' as const }
-      return { ...store, getKey: (keyId) => active(store.getKey(keyId)) }
+    mistake: {
+      coordinatorStore: (store) => {
+        const active = (keyId: Uint8Array) => {
+          const row = store.getKey(keyId)
+          return row && { ...row, state: 'active' as const }
+        }
+        return { ...store, getKey: active }
+      },
     },
+    found: /the key of .* is (pending|unknown) at signer/,
   },
-  'a signature is not verified': {
-    assembled: (outcome) => {
-      const { outcomes, ...rest } = ASSEMBLED.decode(outcome)
-      const wrong = outcomes.map((o) => ({ ...o, signature: o.signature.map((byte, i) => (i === 40 ? byte ^ 1 : byte)) }))
-      return ASSEMBLED.encode({ ...rest, outcomes: wrong })
+  'a signature is answered that nobody verified': {
+    mistake: {
+      assembled: (outcome) => {
+        const { outcomes, ...rest } = ASSEMBLED.decode(outcome)
+        const wrong = outcomes.map((o) => ({ ...o, signature: o.signature.map((byte, i) => (i === 40 ? byte ^ 1 : byte)) }))
+        return ASSEMBLED.encode({ ...rest, outcomes: wrong })
+      },
     },
+    found: /does not verify/,
   },
-} as const satisfies Record<string, Mistake>
+}

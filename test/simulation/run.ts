@@ -28,7 +28,7 @@ for (let seed = first; seed < first + count; seed++) {
     )
   }
   if (count === 1) process.stdout.write(`seed ${seed}: ${violations.length} violations, ${hash}, ${JSON.stringify(counts)}\n`)
-  else if ((seed - first + 1) % 100 === 0 || seed === first + count - 1) {
+  else if ((seed - first + 1) % 25 === 0 || seed === first + count - 1) {
     const seconds = (performance.now() - started) / 1000
     process.stdout.write(`${seed - first + 1} seeds in ${seconds.toFixed(0)} s, ${failed} failed, ${JSON.stringify(totals)}\n`)
   }

@@ -41,6 +41,8 @@ const EPOCH = 1_800_000_000_000
 const SETTLE_MS = 1_500
 /** Long enough for everything after healing, with a margin; reaching it is a violation. */
 const LIMIT_MS = 300_000
+/** Four exchanges of a key generation and the delivery of its certificate, all without an answer. */
+const LONGEST_CALL_MS = 40_000
 /** After which every session is past its deadline, clock skew included. */
 const REST_MS = 75_000
 /** Two heartbeats of each signer. */
@@ -189,6 +191,8 @@ export async function simulate(seed: number, { mistake = {}, trace }: Simulation
       (error: unknown) => violated(`the workload broke: ${String(error)}`),
     )
     if (!(await loop.runUntil(() => finished, LIMIT_MS))) violated('users still wait')
+    // Calls from the storm too: each has its deadlines.
+    await loop.runUntil(() => users.waiting === 0, loop.now + LONGEST_CALL_MS)
     // Deadlines are by the wall clock: put forward, it saves a minute of heartbeats.
     faults.forward(REST_MS)
     await loop.runUntil(() => false, loop.now + REST_BEATS_MS)

@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest'
+import { MISTAKES } from './mistakes.ts'
+import { simulate } from './simulate.ts'
+
+const replay = (seed: number): string => `node test/simulation/run.ts --seed ${seed} --trace`
+
+describe('a whole set under one seed', () => {
+  it('does the same again under the same seed, to the last byte on the wire, and something else under another', async () => {
+    const [once, again, other] = [await simulate(5), await simulate(5), await simulate(6)]
+    expect(once.hash).toBe(again.hash)
+    expect(once.hash).not.toBe(other.hash)
+  })
+
+  it('comes through crashes, lost messages, full disks and wrong clocks with every promise kept', async () => {
+    const totals = { signatures: 0, keys: 0 }
+    for (let seed = 1; seed <= 25; seed++) {
+      const { violations, counts } = await simulate(seed)
+      expect(violations, replay(seed)).toEqual([])
+      totals.signatures += counts.signatures
+      totals.keys += counts.keys
+    }
+    // Storms in which nothing ever happened would keep all promises too.
+    expect(totals.signatures).toBeGreaterThan(50)
+    expect(totals.keys).toBeGreaterThan(25)
+  }, 120_000)
+})
+
+/** Seeds within which each is found. */
+const SEEDS = 12
+
+describe('planted mistakes are found', () => {
+  it.each(Object.entries(MISTAKES))(
+    '%s',
+    async (_, { mistake, found }) => {
+      const violations: string[] = []
+      for (let seed = 1; seed <= SEEDS && !violations.some((v) => found.test(v)); seed++)
+        violations.push(...(await simulate(seed, { mistake })).violations)
+      expect(violations.filter((v) => found.test(v))).not.toEqual([])
+    },
+    60_000,
+  )
+})
