@@ -55,6 +55,7 @@ const READS: ReadonlySet<string> = new Set([
   'activeKeys',
   'lookup',
   'undelivered',
+  'missing',
   'getSignature',
   'signatureByRequest',
   // Inside a group commit, whose transaction is the durable write.

@@ -46,7 +46,7 @@ export const MISTAKES: Readonly<Record<string, Planted>> = {
           const row = store.getKey(keyId)
           return row && { ...row, state: 'active' as const }
         }
-        return { ...store, getKey: active }
+        return { ...store, getKey: active, missing: () => [] }
       },
     },
     found: /the key of .* is (pending|unknown) at signer/,

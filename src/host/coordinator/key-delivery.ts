@@ -155,7 +155,10 @@ export class KeyDelivery {
     const row = certified && rowOf(certified, reports)
     if (certified === undefined || row === undefined) return reports.size < roster.members.length ? 'open' : 'no key'
     if (store.keyByRequest(row.owner, row.requestId) !== undefined) return 'no key'
-    return store.restoreKeys([restored(row, certified, reports)]) === 1 ? 'restored' : 'known'
+    // Usable at once, for somebody may have it since long ago; whoever has not said that it holds the certificate is brought it.
+    const holds = (id: PartyId): boolean => reports.get(id)?.state === KEY_STATES.active
+    const missing = roster.members.flatMap((m) => (holds(m.id) ? [] : [m.id]))
+    return store.restoreKeys([restored(row, certified, reports)], missing) === 1 ? 'restored' : 'known'
   }
 
   /** What is known or can be made from what the signers stored with their shares. A liar's report costs no more than its own part. */

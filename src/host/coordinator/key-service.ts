@@ -78,7 +78,7 @@ export class KeyService {
     const hash = ownedRequestHash(requestHash(request.document), owner)
     const known = this.#o.store.keyByRequest(owner, document.requestId)
     if (known !== undefined && !equalBytes(known.requestHash, hash)) throw replayed()
-    if (known?.state === 'active') return known
+    if (known !== undefined && this.#isWhole(known)) return known
     const name = JSON.stringify([owner, document.requestId])
     const running = this.#running.get(name)
     if (running !== undefined) {
@@ -198,12 +198,18 @@ export class KeyService {
   /** Brings a certified key to all signers. @throws ApiProblem quorum_unavailable while one is away; it goes on in the background. */
   async #finish(keyId: Uint8Array, { hash }: Asked): Promise<StoredDirectoryKey> {
     const { delivery, monitor, store } = this.#o
-    const row = store.getKey(keyId)?.state === 'active' ? store.getKey(keyId) : await delivery.deliver(keyId)
-    if (row?.state === 'active' && equalBytes(row.requestHash, hash)) return row
+    const known = store.getKey(keyId)
+    const row = known !== undefined && this.#isWhole(known) ? known : await delivery.deliver(keyId)
+    if (row !== undefined && this.#isWhole(row) && equalBytes(row.requestHash, hash)) return row
     const down = monitor.down()
     // Certified, so it will be finished: somebody only has to answer.
     if (row !== undefined || down.length > 0) throw this.#unavailable(down, 'unknown')
     throw new ApiProblem('protocol_abort', 'the key was not finished; ask again, then with a new request id')
+  }
+
+  /** A key that came back from the signers is active at some, and may be pending at others: usable, and not yet answered as made. */
+  #isWhole({ state, keyId }: StoredDirectoryKey): boolean {
+    return state === 'active' && this.#o.store.missing(keyId).length === 0
   }
 
   #unavailable(missing: readonly PartyId[], outcome: 'none' | 'unknown'): ApiProblem {

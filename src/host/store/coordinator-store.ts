@@ -91,12 +91,17 @@ export interface CoordinatorStore {
    * request, `conflict` another document under its id.
    */
   putKey(key: RestoredKey, signers: readonly PartyId[]): Stored<StoredDirectoryKey>
-  /** Stores keys that a signer reported as ACTIVE; known ones stay as they are. @returns how many were unknown */
-  restoreKeys(keys: readonly RestoredKey[]): number
+  /**
+   * Stores keys that a signer reported as ACTIVE, each with a delivery to those of `missing`, who may hold it as pending; known ones stay
+   * as they are. @returns how many were unknown
+   */
+  restoreKeys(keys: readonly RestoredKey[], missing?: readonly PartyId[]): number
   getKey(keyId: Uint8Array): StoredDirectoryKey | undefined
   keyByRequest(owner: string, requestId: string): StoredDirectoryKey | undefined
   listKeys(query: KeyQuery): StoredDirectoryKey[]
 
+  /** Signers that have not acknowledged the key's certificate, ascending. */
+  missing(keyId: Uint8Array): PartyId[]
   /** A signer holds the certificate. The last one makes the key ACTIVE. Idempotent. @returns how many are still missing */
   acknowledge(keyId: Uint8Array, signer: PartyId): number
   /** In the order of key ids, keys above `after` only. */
@@ -259,16 +264,20 @@ export function openCoordinatorStore(path: string): CoordinatorStore {
         for (const signer of signers) addDelivery.run({ keyId: key.keyId, signer })
         return { type: 'new' }
       }),
-    restoreKeys: (keys) =>
+    restoreKeys: (keys, missing = []) =>
       database.transaction(() => {
         const unknown = keys.filter(({ keyId }) => keyById.get({ keyId }) === undefined)
-        for (const key of unknown) insertKey.run({ ...NEW_KEY, ...key, state: 'active' })
+        for (const key of unknown) {
+          insertKey.run({ ...NEW_KEY, ...key, state: 'active' })
+          for (const signer of missing) addDelivery.run({ keyId: key.keyId, signer })
+        }
         return unknown.length
       }),
     getKey: (keyId) => keyById.get({ keyId }),
     keyByRequest: (owner, requestId) => keyByRequest.get({ owner, requestId }),
     listKeys: (query) => page(query).flatMap(({ keyId }) => keyById.get({ keyId }) ?? []),
 
+    missing: (keyId) => signersOf.all({ keyId }).map(({ signer }) => signer),
     acknowledge: (keyId, signer) =>
       database.transaction(() => {
         endDelivery.run({ keyId, signer })

@@ -86,6 +86,16 @@ describe('the directory', () => {
     expect([1, 2, 3].map((i) => store.getKey(hash(i))?.state)).toEqual(['pending', 'active', 'active'])
     expect(store.getKey(hash(2))?.label).toBe('x')
   })
+
+  it('remembers to whom a key that came back is still to be brought', () => {
+    store.restoreKeys([key(1)], [2, 3])
+    expect(store.getKey(hash(1))?.state).toBe('active')
+    expect(store.missing(hash(1))).toEqual([2, 3])
+    expect(store.undelivered(9).map(({ signers }) => signers)).toEqual([[2, 3]])
+    expect(store.acknowledge(hash(1), 2)).toBe(1)
+    expect(store.acknowledge(hash(1), 3)).toBe(0)
+    expect([store.missing(hash(1)), store.missing(hash(7))]).toEqual([[], []])
+  })
 })
 
 describe('pages of keys', () => {
