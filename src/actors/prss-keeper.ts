@@ -44,7 +44,7 @@ export class PrssKeeper {
   // By signer set and threshold: as many as the scheduler picks, a few per threshold.
   readonly #held = new Map<string, Held>()
   readonly #running = new Map<string, Promise<void>>()
-  readonly #retryAt = new Map<string, number>()
+  readonly #failedAt = new Map<string, number>()
   /** Sets of which a member's operator has switched hm off, until a generation of theirs is made all the same. */
   readonly #off = new Set<string>()
   /** Digests of generations that a member turned out to have lost, while its last heartbeat may still list them. */
@@ -67,7 +67,8 @@ export class PrssKeeper {
     const name = nameOf(threshold, signers)
     const held = this.#common(threshold, signers)
     if (held !== null && this.#o.now() - held.madeAt < ROTATE_AFTER_MS) return
-    if ((this.#retryAt.get(name) ?? 0) > this.#o.now()) return
+    // Either way: a clock that is put back must not make a second of waiting an hour.
+    if (Math.abs(this.#o.now() - (this.#failedAt.get(name) ?? Number.NEGATIVE_INFINITY)) < BACKOFF_MS) return
     const running = this.#running.get(name) ?? this.#establish(name, threshold, signers).finally(() => this.#running.delete(name))
     this.#running.set(name, running)
     await running
@@ -151,7 +152,7 @@ export class PrssKeeper {
       const stale = end.type === 'failed' ? [...end.failures].filter(([, r]) => r.code === 'SETUP_STALE').map(([id]) => id) : []
       // Restarted since their last heartbeat: with what they say now it may be tried at once.
       await monitor.refresh(stale)
-      if (stale.length === 0) this.#retryAt.set(name, now() + BACKOFF_MS)
+      if (stale.length === 0) this.#failedAt.set(name, now())
       const codes = end.type === 'failed' ? [...end.failures].map(([id, r]) => `${id}:${r.code}`) : ['kids differ']
       const missing = end.type === 'failed' ? end.missing.map((id) => `${id}:missing`) : []
       if (end.type === 'failed' && [...end.failures.values()].some((r) => r.code === 'HM_POLICY')) this.#off.add(name)

@@ -207,6 +207,15 @@ describe('the PRSS keeper', () => {
     expect(supplies()).not.toBeNull()
   })
 
+  it('asks again after a second by whatever clock: one that was ahead at the failure and is put right stops nothing', async () => {
+    signers.answer = () => ({ ...emptyAnswer().reply, type: REPLY_TYPES.refused, code: 'OVERLOADED' })
+    signers.now += 70_000
+    await ensure()
+    signers.now -= 70_000
+    await ensure()
+    expect(signers.failed).toHaveLength(2)
+  })
+
   it('SETUP_STALE: asks the signer that has restarted meanwhile, and tries again at once', async () => {
     signers.answer = (id, reply) => (id === 2 ? { ...reply, type: REPLY_TYPES.refused, code: 'SETUP_STALE' } : reply)
     await ensure()

@@ -1,6 +1,7 @@
 import { ASSEMBLED } from '../../src/actors/assembler-commands.ts'
 import type { CoordinatorStore } from '../../src/host/store/coordinator-store.ts'
 import type { SignerStore } from '../../src/host/store/signer-store.ts'
+import type { Plan } from './plan.ts'
 
 /** Where a mistake can be planted without changing the set itself. */
 export interface Mistake {
@@ -11,6 +12,8 @@ export interface Mistake {
 
 interface Planted {
   readonly mistake: Mistake
+  /** Where the seeds' own faults seldom show it. */
+  readonly plan?: Partial<Plan>
   /** What the simulation says of it. */
   readonly found: RegExp
 }
@@ -49,6 +52,8 @@ export const MISTAKES: Readonly<Record<string, Planted>> = {
         return { ...store, getKey: active, missing: () => [] }
       },
     },
+    // Somebody has to miss the last frame of a key generation.
+    plan: { n: 3, threshold: 2, drop: 0.05, slow: 0, crashAtWrite: 0, partitionEvery: 0, signerCrashEvery: 0, clockJumpEvery: 0 },
     found: /the key of .* is (pending|unknown) at signer/,
   },
   'a signature is answered that nobody verified': {

@@ -22,6 +22,8 @@ import { Workload } from './workload.ts'
 export interface SimulationOptions {
   /** Planted, to see whether it is found. */
   readonly mistake?: Mistake
+  /** Instead of what the seed has planned. */
+  readonly plan?: Partial<Plan>
   /** Every line of what happens. */
   readonly trace?: (line: string) => void
 }
@@ -54,9 +56,12 @@ const curves = loadNativeCurves()
 const scratch = (): string => mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'quorate-simulation-'))
 
 /** One whole set under one seed: a storm of faults, then calm, in which everything must work. */
-export async function simulate(seed: number, { mistake = {}, trace }: SimulationOptions = {}): Promise<Simulation> {
+export async function simulate(
+  seed: number,
+  { mistake = {}, plan: wanted = {}, trace }: SimulationOptions = {},
+): Promise<Simulation> {
   const chance = new Chance(`simulation/${seed}`)
-  const plan = planOf(chance.fork('plan'))
+  const plan = { ...planOf(chance.fork('plan')), ...wanted }
   const loop = new EventLoop(chance.fork('ties'))
   const folder = scratch()
   const violations: string[] = []

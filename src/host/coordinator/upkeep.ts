@@ -32,16 +32,16 @@ export function upkeep(o: UpkeepOptions): (state: SignerState) => void {
   const before = new Map<PartyId, string>()
   // At every start, whatever the directory holds: it may be an old copy, or one whose rebuilding a crash cut off, and neither knows
   // what it lacks. Each signer is asked once: one alone could leave out keys.
-  const rebuildAt = new Map<PartyId, number>([...links.keys()].map((id) => [id, Number.NEGATIVE_INFINITY]))
+  const triedAt = new Map<PartyId, number>([...links.keys()].map((id) => [id, Number.NEGATIVE_INFINITY]))
 
   const rebuild = async (from: SignerLink): Promise<void> => {
-    rebuildAt.delete(from.id)
+    triedAt.delete(from.id)
     try {
       const { found, open } = await delivery.rebuild(from)
-      if (open > 0) rebuildAt.set(from.id, o.now() + REBUILD_AGAIN_MS)
+      if (open > 0) triedAt.set(from.id, o.now())
       if (found + open > 0) log.info({ found, open, from: names.of([from.id])[0] }, 'key directory rebuilt')
     } catch (err) {
-      rebuildAt.set(from.id, o.now() + REBUILD_AGAIN_MS)
+      triedAt.set(from.id, o.now())
       log.warn({ err }, 'rebuilding the key directory failed; trying again')
     }
   }
@@ -62,7 +62,9 @@ export function upkeep(o: UpkeepOptions): (state: SignerState) => void {
     if (hm && hmSet.length === scheduler.signersNeeded('hm', threshold)) void prss.ensure(threshold, hmSet)
     void updates.settle(id)
     void delivery.settle(id, status?.pending ?? [])
-    if (o.now() >= (rebuildAt.get(id) ?? Number.POSITIVE_INFINITY) && monitor.up().length >= threshold) {
+    // Either way: a clock that is put back must not put the next try off.
+    const due = triedAt.has(id) && Math.abs(o.now() - (triedAt.get(id) ?? 0)) >= REBUILD_AGAIN_MS
+    if (due && monitor.up().length >= threshold) {
       void rebuild(links.get(id) as SignerLink)
     }
   }
