@@ -4,6 +4,7 @@ import type { SetupFields } from '../../src/protocol/frames/setup-frame.ts'
 import { REPLY_TYPES } from '../../src/protocol/frames/signer-frames.ts'
 import type { Document, Payload, Scheme } from '../../src/protocol/request/document.ts'
 import { parseKeyId } from '../../src/protocol/request/ids.ts'
+import { UnreadableMessage } from '../../src/transport/inbound.ts'
 import { inProcessSet, type TestSet } from '../host/set/in-process-set.ts'
 import { fresh, type Item, maliciousCoordinator } from './malicious-coordinator.ts'
 
@@ -183,9 +184,10 @@ describe('a coordinator that lies', () => {
         'key_not_found',
         () => set.request('cred_alice', set.sign('eddsa-ed25519', fresh(32), message)),
       ],
+      // The frame names another key, whose row is all that the signer looks up; with the right one it is payload_invalid (signing-intake).
       [
         'that calls the scheme of its key another',
-        'payload_invalid',
+        'key_not_found',
         () => set.request('cred_alice', set.sign('eddsa-ed25519', keys['schnorr-secp256k1'], message)),
       ],
       [
@@ -274,7 +276,7 @@ describe('a coordinator that lies', () => {
       }
     }
     for (const route of ['status', 'certificate', 'keys'] as const)
-      await expect(c.send(1, route, fresh(40))).rejects.toThrow(RangeError)
+      await expect(c.send(1, route, fresh(40))).rejects.toThrow(UnreadableMessage)
     expect(set.signerOf(1).actor.load).toEqual(before)
     expect(await c.outcomes(setup, items)).toEqual(['signed'])
   })

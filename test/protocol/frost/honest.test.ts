@@ -115,8 +115,8 @@ it('wire snapshot: a seeded session must not change its bytes in silence', () =>
   })
   expect(hashes).toMatchInlineSnapshot(`
     [
-      "a03479c72112103deb62add99e833e9664ff90b3bdeae6ae05b7d034bc797764",
-      "09680fc6e2b05d2c1820088150ffd0028f0ed8e0392c7b513eb18a7dcb2502b3",
+      "65ddeff226eebba0957f64c80929266554d3db3dae7dd41fda16a2771e07c808",
+      "7a97f16ee038ef5e6e0386655bd94258624fdb3e7b613dff991a5c2358848b4d",
     ]
   `)
 })

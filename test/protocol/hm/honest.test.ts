@@ -121,6 +121,6 @@ describe('back ends agree bit for bit', () => {
     expect(envelopes).toHaveLength(6)
     const hash = sha256.create()
     for (const { bytes } of envelopes) hash.update(u32(bytes.length)).update(bytes)
-    expect(toHex(hash.digest())).toMatchInlineSnapshot(`"9cfee95a726c1cc64423b7d82a3109d2e21b8c16ed9fa6528e59b01f09c3031a"`)
+    expect(toHex(hash.digest())).toMatchInlineSnapshot(`"57234bc22afd382c8de516e5d2776281b876bc6eace315d5b8abdd852d361cf8"`)
   })
 })

@@ -161,8 +161,8 @@ describe('both back ends', () => {
     toHex(sha256(concat(...keygen({ scheme, seed: 'wire' }).traffic.toSorted(compareBytes))))
 
   it('the wire of a seeded run is this; a change must be deliberate', () => {
-    expect(wireOf('ecdsa-secp256k1')).toMatchInlineSnapshot(`"ee54eec6a0a422dbd3537b152957a1264556c682e9e6c056e36f6d8ecf419639"`)
-    expect(wireOf('eddsa-ed25519')).toMatchInlineSnapshot(`"7bdeeaf9bc905d835ddb39088fe591c11823b89864d1dc34e41029391945345f"`)
+    expect(wireOf('ecdsa-secp256k1')).toMatchInlineSnapshot(`"969fbd694fe74c205eecde6c1181fb5964dc50b87d1f89e4157781c607da6789"`)
+    expect(wireOf('eddsa-ed25519')).toMatchInlineSnapshot(`"d7bf840f983169d6e7f9395df3152c1cade0016396eb2242ab2e2bd592c1fb77"`)
   })
 })
 
