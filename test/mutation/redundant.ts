@@ -122,13 +122,33 @@ export const REDUNDANT: readonly Redundant[] = [
     was: '/^[-0-9]/.test(token)',
     why: 'What is no integer is refused by the reader of integers too, with another text.',
   },
-  { file: 'channel/full-channel.ts', was: 'body.length < EPHEMERAL', why: 'A key of another length fails at the first message that needs it, and names the same sender.' },
-  { file: 'curve/noble-curves.ts', was: 'signature.length !== 64', why: 'The library refuses other lengths; said here because what it accepts may change.' },
+  {
+    file: 'channel/full-channel.ts',
+    was: 'body.length < EPHEMERAL',
+    why: 'A key of another length fails at the first message that needs it, and names the same sender.',
+  },
+  {
+    file: 'curve/noble-curves.ts',
+    was: 'signature.length !== 64',
+    why: 'The library refuses other lengths; said here because what it accepts may change.',
+  },
   { file: 'curve/noble-ed25519.ts', was: 'signature.length !== 64', why: 'What is left after R is then no scalar.' },
   { file: 'curve/noble-ed25519.ts', was: 'publicKey.length !== 32', why: 'The library reads no point from another length.' },
-  { file: 'curve/noble-ed25519.ts', was: 'scalars.isScalar(encodedS)', why: 'Reading the number refuses what is not canonical too.' },
-  { file: 'curve/noble-secp256k1.ts', was: 'signature.length !== 64', why: 'The library refuses other lengths; said here because what it accepts may change.' },
-  { file: 'keygen/complaint.ts', was: 'envelope.sender !== accused', why: 'The signature is verified under the key of the accused.' },
+  {
+    file: 'curve/noble-ed25519.ts',
+    was: 'scalars.isScalar(encodedS)',
+    why: 'Reading the number refuses what is not canonical too.',
+  },
+  {
+    file: 'curve/noble-secp256k1.ts',
+    was: 'signature.length !== 64',
+    why: 'The library refuses other lengths; said here because what it accepts may change.',
+  },
+  {
+    file: 'keygen/complaint.ts',
+    was: 'envelope.sender !== accused',
+    why: 'The signature is verified under the key of the accused.',
+  },
   { file: 'keygen/complaint.ts', was: 'body === null', why: 'Nothing is no share either: the same code, the same culprit.' },
   { file: 'keygen/dkg.ts', was: 'group.isZero(share)', why: 'Its public share would be the identity, which D6 refuses before.' },
 ]
