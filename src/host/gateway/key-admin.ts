@@ -58,6 +58,10 @@ export function createKeyAdmin(options: {
     // Not for a repetition: that comes with the tag it was first sent with, which its own success has made stale.
     assertMatch(change.ifMatch, key.view, change.action === 'label')
     const { revision, label } = key.view
+    // What an unsettled key's state is, only a call that states one may say: a label that repeats a guess could undo a freeze.
+    if (change.action === 'label' && !key.view.settled) {
+      throw new ApiProblem('revision_conflict', 'a change of this key is not settled: freeze or unfreeze it, then label it')
+    }
     if (revision >= MAX_REVISION) throw new ApiProblem('revision_conflict', 'the key has had its last revision')
     return await book.book(principal, change.requestId, {
       type: 'key-update.v1',
@@ -95,8 +99,11 @@ export function createKeyAdmin(options: {
       // Some signer may have it, so that this revision cannot be used again.
       if (problem.outcome === 'unknown') keys.change(key.keyId, { revision, usage, label, settled: 0 })
       // The signers are ahead of us (our disk is an older copy): one step towards them with each try, and no further on anybody's word.
-      else if (problem.code === 'revision_conflict')
-        keys.change(key.keyId, { revision, usage: key.usage, label: key.view.label, settled: 0 })
+      else if (problem.code === 'revision_conflict') {
+        // As known by now: another change may have been made while this one was under way.
+        const { usage: known, view } = keys.get(principal.tenantId, change.keyId)
+        keys.change(key.keyId, { revision, usage: known, label: view.label, settled: 0 })
+      }
       throw problem.withRequest(booked.requestId)
     }
     return { key: keys.get(principal.tenantId, change.keyId).view, requestId: booked.requestId }

@@ -148,3 +148,22 @@ describe('a coordinator that lies about updates', () => {
     expect(await read(key.id)).toMatchObject({ revision: 4, settled: true })
   })
 })
+
+describe('a key whose last change is not settled', () => {
+  it('takes no label, which would repeat a state that nobody is sure of and so could undo a freeze', async () => {
+    const key = await g.newKey()
+    // The coordinator says that another update has this revision, which may be true: a freeze, for example.
+    g.set.bend.refuse = () => new ApiProblem('revision_conflict', 'not above the signers’ own', { outcome: 'none' })
+    expect((await patch(key.id, { label: 'a' }, { 'if-match': '"0"' })).status).toBe(409)
+    g.set.bend.refuse = () => undefined
+    const tag = (await g.call(`/api/v1/keys/${key.id}`)).headers.get('etag') ?? ''
+    const before = g.set.received.length
+    const again = await patch(key.id, { label: 'a' }, { 'if-match': tag })
+    expect(await g.problemOf(again)).toMatchObject({ status: 409, code: 'revision_conflict', outcome: 'none' })
+    expect(g.set.received.length).toBe(before)
+    expect((await act(key.id, 'freeze')).status).toBe(200)
+    const settled = (await g.call(`/api/v1/keys/${key.id}`)).headers.get('etag') ?? ''
+    const labelled = await patch(key.id, { label: 'a' }, { 'if-match': settled })
+    expect(Key.parse(await labelled.json())).toMatchObject({ label: 'a', state: 'frozen' })
+  })
+})
