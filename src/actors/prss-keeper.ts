@@ -150,9 +150,11 @@ export class PrssKeeper {
     const kids = end.type === 'done' ? commonResult([...end.replies.values()].map((r) => r.result)) : null
     if (end.type === 'failed' || kids === null) {
       const stale = end.type === 'failed' ? [...end.failures].filter(([, r]) => r.code === 'SETUP_STALE').map(([id]) => id) : []
-      // Restarted since their last heartbeat: with what they say now it may be tried at once.
+      // Restarted since their last heartbeat: with the boot nonces that they tell now it may be tried at once. A signer that calls its own
+      // nonce stale waits like any other failure.
       await monitor.refresh(stale)
-      if (stale.length === 0) this.#failedAt.set(name, now())
+      const told = monitor.boots(signers)
+      if (told === undefined || told.every((boot, i) => equalBytes(boot, boots[i] as Uint8Array))) this.#failedAt.set(name, now())
       const codes = end.type === 'failed' ? [...end.failures].map(([id, r]) => `${id}:${r.code}`) : ['kids differ']
       const missing = end.type === 'failed' ? end.missing.map((id) => `${id}:missing`) : []
       if (end.type === 'failed' && [...end.failures.values()].some((r) => r.code === 'HM_POLICY')) this.#off.add(name)

@@ -57,7 +57,10 @@ class Signers {
       links: new Map(SIGNERS.map((id) => [id, this.#link(id)])),
       monitor: {
         states: () => SIGNERS.map((id) => this.#state(id)),
-        refresh: async (ids) => void this.doubted.push(...ids),
+        refresh: async (ids) => {
+          this.doubted.push(...ids)
+          this.heartbeat(ids)
+        },
         boots: (ids) => ids.map((id) => this.reported.get(id)?.boot ?? (this.boots.get(id) as Uint8Array)),
       },
       stock: this.stock,
@@ -217,12 +220,24 @@ describe('the PRSS keeper', () => {
   })
 
   it('SETUP_STALE: asks the signer that has restarted meanwhile, and tries again at once', async () => {
+    signers.heartbeat()
+    signers.restart(2)
     signers.answer = (id, reply) => (id === 2 ? { ...reply, type: REPLY_TYPES.refused, code: 'SETUP_STALE' } : reply)
     await ensure()
     expect([signers.failed, signers.doubted]).toEqual([['2:SETUP_STALE'], [2]])
     signers.answer = (_id, reply) => reply
     await ensure()
     expect(supplies()).not.toBeNull()
+  })
+
+  it('SETUP_STALE of a signer that has not restarted is a failure like any other: no loop', async () => {
+    signers.heartbeat()
+    signers.answer = (id, reply) => (id === 2 ? { ...reply, type: REPLY_TYPES.refused, code: 'SETUP_STALE' } : reply)
+    for (let i = 0; i < 5; i++) await ensure()
+    expect(signers.made).toBe(1)
+    signers.now += 1001
+    await ensure()
+    expect(signers.made).toBe(2)
   })
 
   it('holds nothing when the signers do not name the same keys', async () => {

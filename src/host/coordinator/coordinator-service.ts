@@ -36,9 +36,9 @@ export function coordinatorService(o: CoordinatorServiceOptions): CoordinatorSer
       const document = admitted(request, client, audience)
       if (document.type !== 'sign.v1') throw new ApiProblem('malformed_request', 'a document of type sign.v1 is expected')
       try {
-        return inSession(o, await named(document, () => o.signing.sign(request, document, waitMs)))
+        return inSession(o, await named(document, () => o.signing.sign(request, document, waitMs)), ownersOf(request))
       } catch (error) {
-        const id = o.sessions.idOf(signatureIdOf(requestHash(request.document)))
+        const id = o.sessions.idOf(signatureIdOf(requestHash(request.document)), ownersOf(request))
         throw error instanceof ApiProblem && id !== undefined ? error.withSession(id) : error
       }
     },
@@ -85,7 +85,7 @@ export function coordinatorService(o: CoordinatorServiceOptions): CoordinatorSer
       return { keys: page.map(keyView), nextCursor: rows.length > limit && last !== undefined ? writeCursor(last) : null }
     },
     getSignature: async (id, client, waitMs) =>
-      inSession(o, await o.signing.read(id, (owner) => client.credentials.includes(owner), waitMs)),
+      inSession(o, await o.signing.read(id, (owner) => client.credentials.includes(owner), waitMs), client.credentials),
     getSession: (id, client) => {
       const found = o.sessions.find(id, client.credentials)
       if (found === undefined) throw new ApiProblem('not_found', 'no recent session with a request of yours has this id')
@@ -95,9 +95,11 @@ export function coordinatorService(o: CoordinatorServiceOptions): CoordinatorSer
     ready: () => SCHEMES.some((scheme) => canSign(o, scheme)),
   }
 }
+const ownersOf = (request: SignedRequest): readonly string[] => request.authorizations.map((a) => a.credentialId)
+
 /** Which session made it, while that is remembered. */
-function inSession(o: CoordinatorServiceOptions, view: SignatureView): SignatureView {
-  const sessionId = o.sessions.idOf(view.id)
+function inSession(o: CoordinatorServiceOptions, view: SignatureView, owners: readonly string[]): SignatureView {
+  const sessionId = o.sessions.idOf(view.id, owners)
   return sessionId === undefined ? view : { ...view, sessionId }
 }
 
@@ -111,7 +113,10 @@ function assertAction(action: KeyAction, id: string, document: KeyUpdateDocument
   if (formatKeyId(document.keyId) !== id) wrong('/key_id', 'is not the key of the path')
   if (action !== 'label') {
     if (document.state !== STATES[action]) wrong('/state', `must be ${STATES[action]}`)
-  } else if (document.revision > row.revision && document.state !== row.usage) wrong('/state', 'must be what it is')
+  } else if (document.revision > row.revision && document.state !== row.usage) {
+    // Written from another state than the one known here: one of the two is old, which is no fault of the document's form.
+    throw new ApiProblem('revision_conflict', 'the key is in another state than the document says')
+  }
 }
 
 /** Problems of a request say which one they belong to. */

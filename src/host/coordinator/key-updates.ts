@@ -1,6 +1,5 @@
 import type { Logger } from 'pino'
-import type { SignerLink } from '../../actors/round.ts'
-import { round } from '../../actors/round.ts'
+import { round, type SignerLink } from '../../actors/round.ts'
 import type { Roster } from '../../protocol/channel/roster.ts'
 import type { Curves } from '../../protocol/curve/curves.ts'
 import { equalBytes, toHex } from '../../protocol/engine/bytes.ts'
@@ -41,6 +40,17 @@ interface Running {
 /** Open updates brought to one signer at one heartbeat, and how soon again those that it did not take. */
 const PER_HEARTBEAT = 16
 const RETRY_MS = 1_000
+/** What a signer that says so will say of this document for ever; all else may pass: a certificate that is still on its way, a clock, load. */
+const FINAL: ReadonlySet<string> = new Set([
+  'authorization_invalid',
+  'key_frozen',
+  'malformed_request',
+  'payload_invalid',
+  'request_expired',
+  'request_replayed',
+  'revision_conflict',
+])
+const isFinal = (reply: Reply): boolean => reply.type === REPLY_TYPES.refused && FINAL.has(reply.code)
 
 /**
  * Brings key updates to all signers. It decides nothing about them: each signer judges the owner's document and its revision itself, and what is
@@ -70,12 +80,12 @@ export class KeyUpdates {
     if (document.revision < row.revision || (document.revision === row.revision && differs(row.updateHash, hash))) {
       throw new ApiProblem('revision_conflict', 'the key has this revision or a later one')
     }
-    const done = this.#apply(request, document, hash).finally(() => this.#running.delete(name))
+    const done = this.#apply(request, document, hash, row.threshold).finally(() => this.#running.delete(name))
     this.#running.set(name, { hash, done })
     return await done
   }
 
-  async #apply(request: SignedRequest, document: KeyUpdateDocument, hash: Uint8Array): Promise<Updated> {
+  async #apply(request: SignedRequest, document: KeyUpdateDocument, hash: Uint8Array, threshold: number): Promise<Updated> {
     const { links, store, directory, roster, names, timeoutMs, log } = this.#o
     const [authorization] = request.authorizations
     const update: OpenUpdate = {
@@ -93,7 +103,8 @@ export class KeyUpdates {
       [...replies].filter(([id, reply]) => this.#isReceipt(id, reply, hash)).map(([id, r]) => [id, r.result]),
     )
     const without = roster.members.map((m) => m.id).filter((id) => !receipts.has(id))
-    if (receipts.size > 0) {
+    // One of t is honest and has judged the owner's signature; fewer could show a state here that nobody asked for.
+    if (receipts.size >= threshold) {
       store.applyUpdate({ ...update, hash, revision: document.revision, usage: document.state, label: document.label }, without)
       directory.forget(document.keyId)
     }
@@ -105,10 +116,12 @@ export class KeyUpdates {
     }
   }
 
-  /** Refused by some: their reason. Otherwise they are missing, and the update goes to them as soon as they answer. */
+  /** Refused for good, or by all who answered: the reason. Otherwise signers are missing, and the update goes to them as soon as they take it. */
   #problem(without: readonly PartyId[], replies: ReadonlyMap<PartyId, Reply>, some: boolean, names: SignerNames): ApiProblem {
     const outcome = some || without.some((id) => !replies.has(id)) ? 'unknown' : 'none'
-    const refusal = without.map((id) => replies.get(id)).find((r) => r?.type === REPLY_TYPES.refused && isProblemCode(r.code))
+    const refusal = without
+      .map((id) => replies.get(id))
+      .find((r) => r !== undefined && (some ? isFinal(r) : r.type === REPLY_TYPES.refused) && isProblemCode(r.code))
     if (refusal !== undefined && isProblemCode(refusal.code)) {
       return new ApiProblem(refusal.code, 'a signer refused the update', { outcome })
     }
@@ -138,8 +151,7 @@ export class KeyUpdates {
         const reply = replies.get(to)
         if (reply === undefined) return
         const taken = this.#isReceipt(to, reply, requestHash(update.document))
-        // Refused for good: this signer has a later one, or never will have this.
-        if (taken || reply.type === REPLY_TYPES.refused) {
+        if (taken || isFinal(reply)) {
           store.endUpdate(update.keyId, update.document, to, taken)
           directory.forget(update.keyId)
         }

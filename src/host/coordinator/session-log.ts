@@ -21,7 +21,7 @@ interface Logged {
 export class SessionLog {
   readonly #names: SignerNames
   readonly #sessions = new Map<string, Logged>()
-  /** The last session of each signature. */
+  /** The last session of each signature, by owner: two credentials may send the same document. */
   readonly #bySignature = new Map<string, string>()
   #items = 0
 
@@ -61,7 +61,7 @@ export class SessionLog {
       },
       items: logged,
     })
-    for (const { view } of logged) this.#bySignature.set(view.signatureId, id)
+    for (const { owner, view } of logged) this.#bySignature.set(nameOf(owner, view.signatureId), id)
     this.#items += logged.length
     while (this.#sessions.size > MAX_SESSIONS || this.#items > MAX_ITEMS) this.#forgetOldest()
   }
@@ -73,18 +73,27 @@ export class SessionLog {
     return found === undefined || items.length === 0 ? undefined : { ...found.view, items }
   }
 
-  /** The last session that this signature was tried in, while it is remembered. */
-  idOf(signatureId: string): string | undefined {
-    return this.#bySignature.get(signatureId)
+  /** The last session that this signature was tried in for one of these credentials, while it is remembered. */
+  idOf(signatureId: string, owners: readonly string[]): string | undefined {
+    for (const owner of owners) {
+      const id = this.#bySignature.get(nameOf(owner, signatureId))
+      if (id !== undefined) return id
+    }
+    return undefined
   }
 
   #forgetOldest(): void {
     const [id, { items }] = this.#sessions.entries().next().value as [string, Logged]
     this.#sessions.delete(id)
     this.#items -= items.length
-    for (const { view } of items) if (this.#bySignature.get(view.signatureId) === id) this.#bySignature.delete(view.signatureId)
+    for (const { owner, view } of items) {
+      const name = nameOf(owner, view.signatureId)
+      if (this.#bySignature.get(name) === id) this.#bySignature.delete(name)
+    }
   }
 }
+
+const nameOf = (owner: string, signatureId: string): string => `${signatureId} ${owner}`
 
 function outcomeOf(end: ItemEnd | undefined): Pick<SessionItemView, 'outcome' | 'code'> {
   if (end?.type === 'signed') return { outcome: 'signed', code: null }

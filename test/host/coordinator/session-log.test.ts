@@ -7,12 +7,12 @@ import { toHex, u32 } from '../../../src/protocol/engine/bytes.ts'
 const names = signerNames([1, 2, 3].map((index) => ({ index, name: `signer-${index}`, url: '', tlsFingerprint: '' })))
 const sessionId = (n: number): Uint8Array => Uint8Array.from([...u32(n), ...new Uint8Array(28)])
 
-/** A session of `count` requests of alice, numbered from `first`. */
-function report(n: number, count: number, first = n * 1000): SessionReport {
+/** A session of `count` requests, of alice unless said otherwise, numbered from `first`. */
+function report(n: number, count: number, first = n * 1000, owner = 'alice'): SessionReport {
   const items = Array.from({ length: count }, (_, i) => ({
     instance: Uint8Array.from([...new Uint8Array(60), ...u32(first + i)]),
     requestId: `req_${first + i}`,
-    request: { document: new Uint8Array(0), credentialId: 'alice', alg: 'ed25519', signature: new Uint8Array(0) },
+    request: { document: new Uint8Array(0), credentialId: owner, alg: 'ed25519', signature: new Uint8Array(0) },
     input: new Uint8Array(32),
     publicKey: new Uint8Array(33),
     verifyingShares: new Map(),
@@ -31,7 +31,7 @@ describe('the log of sessions', () => {
     expect(log.find(id(3), ['alice'])).toBeUndefined()
     const last = log.find(id(4099), ['alice'])
     expect(last?.items).toHaveLength(1)
-    expect(log.idOf(last?.items[0]?.signatureId ?? '')).toBe(id(4099))
+    expect(log.idOf(last?.items[0]?.signatureId ?? '', ['alice'])).toBe(id(4099))
   })
 
   it('and beyond 65,536 requests', () => {
@@ -46,10 +46,23 @@ describe('the log of sessions', () => {
     log.add(report(1, 1, 7), 1_000)
     log.add(report(2, 1, 7), 2_000)
     const signature = log.find(id(1), ['alice'])?.items[0]?.signatureId ?? ''
-    expect(log.idOf(signature)).toBe(id(2))
+    expect(log.idOf(signature, ['alice'])).toBe(id(2))
     for (let n = 3; n < 4099; n++) log.add(report(n, 1), 3_000)
     expect(log.find(id(1), ['alice'])).toBeUndefined()
     expect(log.find(id(2), ['alice'])).toBeUndefined()
-    expect(log.idOf(signature)).toBeUndefined()
+    expect(log.idOf(signature, ['alice'])).toBeUndefined()
+  })
+
+  it('T-21 keeps owners apart who sent the same document', () => {
+    const log = new SessionLog(names)
+    log.add(report(1, 1, 7), 1_000)
+    log.add(report(2, 1, 7, 'bob'), 2_000)
+    const signature = log.find(id(1), ['alice'])?.items[0]?.signatureId ?? ''
+    expect(log.find(id(2), ['bob'])?.items[0]?.signatureId).toBe(signature)
+    expect([log.idOf(signature, ['alice']), log.idOf(signature, ['bob']), log.idOf(signature, ['eve'])]).toEqual([
+      id(1),
+      id(2),
+      undefined,
+    ])
   })
 })

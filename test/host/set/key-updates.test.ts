@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { emptyAnswer } from '../../../src/actors/crypto-commands.ts'
 import type { KeyAction, SignedRequest } from '../../../src/host/api/coordinator-service.ts'
-import { CERTIFICATE_REPLY, REPLY, type Reply } from '../../../src/protocol/frames/signer-frames.ts'
+import { CERTIFICATE_REPLY, REPLY, REPLY_TYPES, type Reply } from '../../../src/protocol/frames/signer-frames.ts'
 import { requestHash } from '../../../src/protocol/request/authorize.ts'
 import type { KeyUpdateDocument } from '../../../src/protocol/request/document.ts'
-import { receiptsOfAll } from '../../../src/protocol/request/key-update.ts'
+import { receiptMessage, receiptsOfAll } from '../../../src/protocol/request/key-update.ts'
 import { inProcessSet, type TestSet } from './in-process-set.ts'
 import { askFor, expectWorks, makeKey, problemOf, type Scheme, someMessage, type TestKey } from './signing-keys.ts'
 import { until } from './until.ts'
@@ -16,6 +17,8 @@ beforeEach(async () => {
   key = await makeKey(set, SCHEME)
 })
 afterEach(() => set.close())
+
+const NO_REPLY = emptyAnswer().reply
 
 const calm = () => {
   set.hooks.tamper = (_to, _route, frame, deliver) => deliver(frame)
@@ -140,7 +143,7 @@ describe('key updates', () => {
       ['freeze', update({ revision: 1, state: 'active' }), 'malformed_request'],
       ['unfreeze', update({ revision: 1, state: 'frozen' }), 'malformed_request'],
       ['archive', update({ revision: 1, state: 'frozen' }), 'malformed_request'],
-      ['label', update({ revision: 1, state: 'frozen', label: 'x' }), 'malformed_request'],
+      ['label', update({ revision: 1, state: 'frozen', label: 'x' }), 'revision_conflict'],
       ['freeze', update({ revision: 1, state: 'frozen' }, 'cred_alice', other), 'malformed_request'],
       ['freeze', update({ revision: 1, state: 'frozen' }, 'cred_alice', bobs), 'key_not_found'],
       ['freeze', update({ revision: 1, state: 'frozen' }, 'cred_bob'), 'key_not_found'],
@@ -168,6 +171,40 @@ describe('key updates', () => {
     }
     const problem = await problemOf(apply('freeze', update({ revision: 1, state: 'frozen' })))
     expect([problem.code, problem.missing]).toEqual(['quorum_unavailable', ['signer-2']])
+  })
+
+  it('that a signer cannot take yet reach it when it can: what passes is no refusal', async () => {
+    let refused = 0
+    set.hooks.tamper = async (to, route, frame, deliver) => {
+      if (to !== 3 || route !== 'updateKey') return await deliver(frame)
+      refused += 1
+      // As a signer says whose certificate of the key is still on its way.
+      return REPLY.encode({ ...NO_REPLY, type: REPLY_TYPES.refused, code: 'key_not_found' })
+    }
+    const problem = await problemOf(apply('freeze', update({ revision: 1, state: 'frozen' })))
+    expect([problem.code, problem.missing]).toEqual(['quorum_unavailable', ['signer-3']])
+    await until('asked again', () => refused > 1)
+    calm()
+    await until('settled', () => set.service.getKey(key.id, set.client).settled)
+    expect(held()).toEqual(Array(3).fill('frozen 1'))
+  })
+
+  it('T-08 are not shown on the receipt of fewer than t signers, who could all be malicious', async () => {
+    const good = update({ revision: 9, state: 'archived', label: 'mine now' })
+    const [authorization] = good.authorizations
+    const forged = { ...good, authorizations: [{ ...authorization, signature: new Uint8Array(64) }] } as typeof good
+    set.hooks.tamper = async (to, route, frame, deliver) => {
+      const answer = await deliver(frame)
+      if (to !== 3 || route !== 'updateKey') return answer
+      const seed = set.identities[2]?.signSeed as Uint8Array
+      const result = set.curves.ed25519Sign(receiptMessage(requestHash(forged.document)), seed)
+      return REPLY.encode({ ...NO_REPLY, type: REPLY_TYPES.done, result })
+    }
+    const problem = await problemOf(apply('archive', forged))
+    expect([problem.code, problem.outcome]).toEqual(['authorization_invalid', 'unknown'])
+    expect([shown(), held()]).toEqual([['active', 0, true, null], Array(3).fill('active 0')])
+    calm()
+    expect((await apply('freeze', update({ revision: 1, state: 'frozen' }))).state).toBe('frozen')
   })
 })
 
