@@ -11,6 +11,7 @@ import { ApiProblem } from '../api/problem.ts'
 import { toProblem } from '../api/to-problem.ts'
 import type { CoordinatorClient } from './coordinator-client.ts'
 import type { CertifiedKey, KeyDirectory } from './key-directory.ts'
+import { KeyTurns } from './key-turns.ts'
 import type { Principal } from './principal.ts'
 import type { BookedRequest, RequestBook } from './request-book.ts'
 
@@ -47,13 +48,21 @@ export function createKeyAdmin(options: {
   readonly curves: Curves
 }): ChangeKey {
   const { coordinator, book, keys, roster, curves } = options
+  const turns = new KeyTurns()
 
   /** The document that this request id stands for already, whose bytes are then sent again, or a new one. */
   const prepare = async (principal: Principal, key: CertifiedKey, change: KeyChange): Promise<BookedRequest> => {
     const known = change.requestId === undefined ? undefined : book.find(principal, change.requestId)
     if (known !== undefined) {
-      if (saysSame(parseDocument(known.row.document) as KeyUpdateDocument, key, change)) return known
-      throw new ApiProblem('request_replayed', 'this request id stands for another request', { requestId: known.requestId })
+      const document = parseDocument(known.row.document) as KeyUpdateDocument
+      if (!saysSame(document, key, change)) {
+        throw new ApiProblem('request_replayed', 'this request id stands for another request', { requestId: known.requestId })
+      }
+      // Not sent again: its receipts are good for ever, and whoever brings them once more would make an old freeze look like the key's state.
+      if (document.revision < key.view.revision) {
+        throw new ApiProblem('revision_conflict', 'the key has had a later change', { requestId: known.requestId })
+      }
+      return known
     }
     // Not for a repetition: that comes with the tag it was first sent with, which its own success has made stale.
     assertMatch(change.ifMatch, key.view, change.action === 'label')
@@ -63,15 +72,16 @@ export function createKeyAdmin(options: {
       throw new ApiProblem('revision_conflict', 'a change of this key is not settled: freeze or unfreeze it, then label it')
     }
     if (revision >= MAX_REVISION) throw new ApiProblem('revision_conflict', 'the key has had its last revision')
-    return await book.book(principal, change.requestId, {
-      type: 'key-update.v1',
+    const wish = {
+      type: 'key-update.v1' as const,
       keyId: key.keyId,
       scheme: key.scheme,
       revision: revision + 1,
       // The whole state: what this call is not about stays as we know it.
       state: change.action === 'label' ? key.usage : USAGE_OF[change.action],
       label: change.action === 'label' ? change.label : label,
-    })
+    }
+    return await book.book(principal, change.requestId, wish, { action: change.action })
   }
 
   const send = async (change: KeyChange, booked: BookedRequest): Promise<void> => {
@@ -87,7 +97,7 @@ export function createKeyAdmin(options: {
     }
   }
 
-  return async (principal, change) => {
+  const make = async (principal: Principal, change: KeyChange): ReturnType<ChangeKey> => {
     const key = keys.get(principal.tenantId, change.keyId)
     const booked = await prepare(principal, key, change)
     const { revision, state: usage, label } = parseDocument(booked.row.document) as KeyUpdateDocument
@@ -100,17 +110,23 @@ export function createKeyAdmin(options: {
       if (problem.outcome === 'unknown') keys.change(key.keyId, { revision, usage, label, settled: 0 })
       // The signers are ahead of us (our disk is an older copy): one step towards them with each try, and no further on anybody's word.
       else if (problem.code === 'revision_conflict') {
-        // As known by now: another change may have been made while this one was under way.
-        const { usage: known, view } = keys.get(principal.tenantId, change.keyId)
-        keys.change(key.keyId, { revision, usage: known, label: view.label, settled: 0 })
+        keys.change(key.keyId, { revision, usage: key.usage, label: key.view.label, settled: 0 })
       }
       throw problem.withRequest(booked.requestId)
     }
     return { key: keys.get(principal.tenantId, change.keyId).view, requestId: booked.requestId }
   }
+
+  return async (principal, change) => {
+    // Whoever may not change the key does not stand in line for it either.
+    keys.get(principal.tenantId, change.keyId)
+    return await turns.take(change.keyId, () => make(principal, change))
+  }
 }
 
 function saysSame(document: KeyUpdateDocument, key: CertifiedKey, change: KeyChange): boolean {
   if (document.type !== 'key-update.v1' || !equalBytes(document.keyId, key.keyId)) return false
+  // The state alone does not tell: a label given to a frozen key says `frozen` too, and freezes nothing that was thawed since.
+  if (document.metadata?.['action'] !== change.action) return false
   return change.action === 'label' ? document.label === change.label : document.state === USAGE_OF[change.action]
 }

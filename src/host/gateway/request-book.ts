@@ -43,9 +43,15 @@ export interface RequestBook {
   /**
    * Makes and signs the document for a wish and stores it, durably; or finds the one that this principal's request id stands
    * for already, whose very bytes are then to be sent again (decisions.md 10).
+   * @param more further members of the document's metadata, signed and part of what is asked for
    * @throws ApiProblem request_replayed, RequestError, StoreError
    */
-  readonly book: (principal: Principal, requestId: string | undefined, wish: Wish) => Promise<BookedRequest>
+  readonly book: (
+    principal: Principal,
+    requestId: string | undefined,
+    wish: Wish,
+    more?: Readonly<Record<string, string>>,
+  ) => Promise<BookedRequest>
   /** What this principal's request id stands for, if it was used. */
   readonly find: (principal: Principal, requestId: string) => BookedRequest | undefined
   /** The request behind a signature that this principal asked for. */
@@ -91,7 +97,7 @@ export function createRequestBook(options: RequestBookOptions): RequestBook {
   }
 
   return {
-    book: async (principal, wanted, wish) => {
+    book: async (principal, wanted, wish, more = {}) => {
       const requestId = wanted ?? `req_${toHex(randomBytes(16))}`
       const document = (issuedAt: number, expiresAt: number): Uint8Array =>
         encodeDocument({
@@ -102,7 +108,7 @@ export function createRequestBook(options: RequestBookOptions): RequestBook {
           expiresAt,
           // For the signers' logs and policies: who stands behind the gateway's credential.
           reference: requestId,
-          metadata: { tenant: principal.tenant, user: principal.name },
+          metadata: { tenant: principal.tenant, user: principal.name, ...more },
         })
       // The wish alone, without the time at which it was made: what a repetition has to have in common with the first.
       const bodyHash = TH(TAGS.gatewayBody, document(0, 1))

@@ -77,6 +77,57 @@ describe('a key’s state through the gateway', () => {
       expect(await g.problemOf(await other)).toMatchObject({ status: 409, code: 'request_replayed' })
   })
 
+  it('a request id stands for an action too, not only for the state that came of it', async () => {
+    const key = await g.newKey()
+    expect((await act(key.id, 'freeze', { request_id: 'req_cold' })).status).toBe(200)
+    const labelled = await patch(key.id, { label: null }, { 'if-match': '*', 'idempotency-key': 'named' })
+    expect(Key.parse(await labelled.json())).toMatchObject({ state: 'frozen', label: null, revision: 2 })
+    const before = g.set.received.length
+    const others = [
+      act(key.id, 'freeze', { request_id: 'req_named' }),
+      patch(key.id, { label: null }, { 'if-match': '*', 'idempotency-key': 'cold' }),
+    ]
+    for (const other of others)
+      expect(await g.problemOf(await other)).toMatchObject({ status: 409, code: 'request_replayed', outcome: 'none' })
+    expect(g.set.received.length).toBe(before)
+  })
+
+  it('changes at once are made one after the other, each from what the one before has left', async () => {
+    const key = await g.newKey()
+    const revisions = () => g.set.received.map((b) => parseDocument(b)).flatMap((d) => ('revision' in d ? [d.revision] : []))
+    const answers = await Promise.all([
+      act(key.id, 'freeze'),
+      patch(key.id, { label: 'a' }, { 'if-match': '*' }),
+      patch(key.id, { label: 'b' }, { 'if-match': '"0"' }),
+      act(key.id, 'unfreeze'),
+      act(key.id, 'freeze', { request_id: 'req_last' }),
+    ])
+    expect(answers.map((a) => a.status)).toEqual([200, 200, 412, 200, 200])
+    expect(revisions()).toEqual([1, 2, 3, 4])
+    expect(await read(key.id)).toMatchObject({ state: 'frozen', label: 'a', revision: 4, settled: true })
+  })
+
+  it('one that never ends holds up four more of its key, turns away the rest, and holds up no other key', async () => {
+    const [key, other] = [await g.newKey(), await g.newKey()]
+    const { peer } = g
+    const open = Promise.withResolvers<void>()
+    g.peer = {
+      request: async (request) => {
+        if (request.path.includes(key.id)) await open.promise
+        return await peer.request(request)
+      },
+    }
+    const five = ['freeze', 'unfreeze', 'freeze', 'unfreeze', 'freeze'].map((action) => act(key.id, action))
+    const sixth = await act(key.id, 'unfreeze')
+    expect(sixth.headers.get('retry-after')).toBe('1')
+    expect(await g.problemOf(sixth)).toMatchObject({ status: 503, code: 'overloaded', outcome: 'none' })
+    expect((await act(other.id, 'freeze')).status).toBe(200)
+    open.resolve()
+    expect((await Promise.all(five)).map((a) => a.status)).toEqual([200, 200, 200, 200, 200])
+    expect((await act(key.id, 'unfreeze')).status).toBe(200)
+    expect(await read(key.id)).toMatchObject({ state: 'active', revision: 6 })
+  })
+
   it('is for those with keys:manage, and for their own tenant’s keys', async () => {
     const key = await g.newKey()
     const reader = await g.token({}, 'keys:read keys:write sign digest')
@@ -117,6 +168,39 @@ describe('a coordinator that lies about updates', () => {
     g.set.bend.updated = (view) => view
     expect((await act(key.id, 'freeze')).status).toBe(200)
     expect(await read(key.id)).toMatchObject({ state: 'frozen', revision: 3, settled: true })
+  })
+
+  it('cannot pass an old freeze off as the key’s state with the receipts that it once had', async () => {
+    const key = await g.newKey()
+    const freeze = { request_id: 'req_old' }
+    let old: readonly Uint8Array[] = []
+    g.set.bend.updated = (view) => {
+      old = view.receipts
+      return view
+    }
+    expect((await act(key.id, 'freeze', freeze)).status).toBe(200)
+    g.set.bend.updated = (view) => view
+    expect((await act(key.id, 'unfreeze')).status).toBe(200)
+    const { peer } = g
+    const asked: string[] = []
+    g.peer = {
+      request: async ({ path }) => {
+        asked.push(path)
+        const receipts = old.map((r) => `0x${Buffer.from(r).toString('hex')}`)
+        return { status: 200, headers: {}, body: Buffer.from(JSON.stringify({ receipts })) }
+      },
+    }
+    const again = await act(key.id, 'freeze', freeze)
+    expect(await g.problemOf(again)).toMatchObject({
+      status: 409,
+      code: 'revision_conflict',
+      outcome: 'none',
+      request_id: 'req_old',
+    })
+    expect(asked).toEqual([])
+    g.peer = peer
+    expect(await read(key.id)).toMatchObject({ state: 'active', revision: 2, settled: true })
+    expect((await act(key.id, 'freeze')).status).toBe(200)
   })
 
   it('an unknown outcome uses its revision up, a refusal does not', async () => {
