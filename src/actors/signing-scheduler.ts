@@ -56,7 +56,7 @@ const MAX_GRACES = 5
 /** Failures of load: whoever is overloaded or restarting is asked again after 2, 4, 8 pauses. */
 const PAUSE_AFTER: ReadonlySet<string> = new Set(['OVERLOADED', 'WORKER_LOST', 'WORKER_FAILURE'])
 /** Documents waiting in one mailbox: 400 of the largest kind. */
-const MAX_WAITING_BYTES = 64 << 20
+export const MAX_WAITING_BYTES = 64 << 20
 /** A third of the largest frame: a batch of large messages must fit into one, and into an exchange's time. */
 const MAX_BATCH_BYTES = 8 << 20
 

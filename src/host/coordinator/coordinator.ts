@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import { PrssKeeper } from '../../actors/prss-keeper.ts'
 import type { SignerLink } from '../../actors/round.ts'
 import { SignerMonitor, type SignerState } from '../../actors/signer-monitor.ts'
-import { type SessionReport, SigningScheduler } from '../../actors/signing-scheduler.ts'
+import { MAX_WAITING_BYTES, type SessionReport, SigningScheduler } from '../../actors/signing-scheduler.ts'
 import { TicketStock } from '../../actors/ticket-stock.ts'
 import { SYSTEM_TIMERS, type Timers } from '../../actors/timers.ts'
 import type { Curves } from '../../protocol/curve/curves.ts'
@@ -53,6 +53,9 @@ export interface CoordinatorOptions {
   readonly times?: CoordinatorTimes
   readonly timers?: Timers
 }
+
+/** Of a mailbox's capacity, what one credential may have under way in all of them. */
+const SHARE = 1 / 2
 
 /** Request ids written into one log line. */
 const MAX_LOGGED = 8
@@ -157,6 +160,7 @@ export function createCoordinator(o: CoordinatorOptions) {
     names,
     now,
     timeoutMs: config.signTimeoutMs,
+    share: { requests: Math.ceil(config.maxQueue * SHARE), bytes: MAX_WAITING_BYTES * SHARE },
     timers,
     log,
   })

@@ -16,6 +16,7 @@ import { signatureIdOf } from '../api/signature-id.ts'
 import type { CoordinatorStore, StoredSignature } from '../store/coordinator-store.ts'
 import type { GroupCommit } from '../store/group-commit.ts'
 import type { KeyDirectory, SigningKey } from './directory.ts'
+import { type Load, OwnerShares } from './owner-shares.ts'
 import type { SignerNames } from './signer-names.ts'
 import { decodeView, encodeView } from './stored-view.ts'
 
@@ -28,6 +29,8 @@ export interface SigningServiceOptions {
   readonly now: () => number
   /** Longest a request is worked on, also when its document lives longer. */
   readonly timeoutMs: number
+  /** What one credential may have under way. */
+  readonly share: Load
   readonly timers: Timers
   readonly log: Logger
 }
@@ -49,6 +52,7 @@ const MAX_FAILED = 10_000
  */
 export class SigningService {
   readonly #o: SigningServiceOptions
+  readonly #shares: OwnerShares
   /** By request name; bounded by the mailboxes' capacity and the batches under way. */
   readonly #inFlight = new Map<string, InFlight>()
   /** Signature id to the request's name in `#inFlight`. */
@@ -57,6 +61,7 @@ export class SigningService {
 
   constructor(options: SigningServiceOptions) {
     this.#o = options
+    this.#shares = new OwnerShares(options.share)
   }
 
   get inFlight(): number {
@@ -127,7 +132,8 @@ export class SigningService {
       signature: null,
       timingMs: NO_TIME,
     }
-    const done = this.#run(item, document, key, hash, owner, deadline, arrived)
+    const giveBack = this.#shares.take(owner, request.document.length)
+    const done = this.#run(item, document, key, hash, owner, deadline, arrived).finally(giveBack)
     // Waiters may have left by then; the outcome is kept for whoever asks.
     done.catch(() => undefined)
     return { requestHash: hash, pending, owner, done }

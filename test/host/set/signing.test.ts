@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { SignatureView } from '../../../src/host/api/coordinator-service.ts'
+import type { SignatureView, SignedRequest } from '../../../src/host/api/coordinator-service.ts'
+import { ApiProblem } from '../../../src/host/api/problem.ts'
 import { REPLY, REPLY_TYPES, type Reply } from '../../../src/protocol/frames/signer-frames.ts'
 import { inProcessSet, type TestSet } from './in-process-set.ts'
 import {
@@ -194,22 +195,65 @@ describe('a request', () => {
     }
   })
 
-  it('is turned away at once when the queue is full, and the others are served', async () => {
+  it('is turned away at once when its owner has half of the queue, or the queue is full, and the others are served', async () => {
     const small = await inProcessSet({ config: { maxQueue: 5, maxBatch: 2, batchesInFlight: 1 } })
     try {
-      const key = await makeKey(small, 'eddsa-ed25519')
-      const calls = Array.from({ length: 20 }, () =>
-        expectWorks(small, key).then(
-          () => 'signed',
-          (e) => e.code,
-        ),
-      )
-      const ends = await Promise.all(calls)
-      expect(ends.filter((end) => end === 'overloaded')).toHaveLength(15)
-      expect(ends.filter((end) => end === 'signed')).toHaveLength(5)
-      await expectWorks(small, key)
+      const [alices, bobs] = [
+        await makeKey(small, 'eddsa-ed25519', 'cred_alice'),
+        await makeKey(small, 'eddsa-ed25519', 'cred_bob'),
+      ]
+      const ask = (who: string, key: TestKey) =>
+        small.service.sign(askFor(small, key, someMessage(), undefined, who), small.client, 5000)
+      const ends = (who: string, key: TestKey) =>
+        Promise.all(
+          Array.from({ length: 10 }, () =>
+            ask(who, key).then(
+              (v) => v.state,
+              (e) => e.code,
+            ),
+          ),
+        )
+      const [alice, bob] = await Promise.all([ends('cred_alice', alices), ends('cred_bob', bobs)])
+      const signed = (list: readonly string[]) => list.filter((end) => end === 'signed').length
+      expect([signed(alice), signed(bob)]).toEqual([3, 2])
+      expect([...alice, ...bob].filter((end) => end === 'overloaded')).toHaveLength(15)
+      await expectWorks(small, alices)
     } finally {
       small.close()
+    }
+  })
+
+  it('with wait_ms=0, thousands of times, fills no mailbox for the others', async () => {
+    const set = await inProcessSet({ config: { maxQueue: 20, maxBatch: 2, batchesInFlight: 1 } })
+    try {
+      const [alices, bobs] = [await makeKey(set, 'eddsa-ed25519', 'cred_alice'), await makeKey(set, 'eddsa-ed25519', 'cred_bob')]
+      // No session ends before bob has come.
+      const held = Promise.withResolvers<void>()
+      set.hooks.tamper = async (_to, route, frame, deliver) => {
+        if (route === 'openSigning') await held.promise
+        return await deliver(frame)
+      }
+      const requests = Array.from({ length: 2000 }, () => askFor(set, alices, someMessage(), undefined, 'cred_alice'))
+      const asked = await Promise.all(requests.map((r) => set.service.sign(r, set.client, 0).catch((e) => e)))
+      const refused = asked.filter((a): a is ApiProblem => a instanceof ApiProblem)
+      expect(asked.length - refused.length).toBe(10)
+      for (const problem of refused) {
+        expect([problem.code, problem.outcome, problem.retryAfterMs]).toEqual(['overloaded', 'none', 250])
+      }
+      // What is under way already is no new request, and may be asked for as often as one likes.
+      expect((await set.service.sign(requests[0] as SignedRequest, set.client, 0)).state).toBe('pending_signing')
+      const bob = set.service.sign(askFor(set, bobs, someMessage(), undefined, 'cred_bob'), set.client, 5000)
+      held.resolve()
+      expect((await bob).state).toBe('signed')
+      // Alice's share is hers again when hers are done.
+      for (const request of requests.slice(0, 10)) await set.service.sign(request, set.client, 5000)
+      for (let i = 0; i < 2; i++) {
+        const more = Array.from({ length: 10 }, () => askFor(set, alices, someMessage(), undefined, 'cred_alice'))
+        const views = await Promise.all(more.map((r) => set.service.sign(r, set.client, 5000)))
+        expect(views.map((v) => v.state)).toEqual(Array(10).fill('signed'))
+      }
+    } finally {
+      set.close()
     }
   })
 })
