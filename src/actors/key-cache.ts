@@ -12,6 +12,8 @@ export interface LoadedKey {
   readonly threshold: number
   readonly publicKey: Uint8Array
   readonly share: Uint8Array
+  /** X_j of every party of the key. */
+  readonly verifyingShares: ReadonlyMap<PartyId, Uint8Array>
   readonly credentialId: string
   readonly tenant: string
 }
@@ -30,7 +32,7 @@ export interface KeyCacheOptions {
   readonly curves: Curves
   /** Opens a sealed share; throws when it was sealed for another key, party or epoch. */
   readonly unseal: (sealed: Uint8Array, keyId: Uint8Array, epoch: number) => Uint8Array
-  /** Unsealed keys held at most, about 600 bytes each; no less than a batch names. */
+  /** Unsealed keys held at most, about a kilobyte each; no less than a batch names. */
   readonly capacity: number
 }
 
@@ -83,10 +85,11 @@ export class KeyCache {
       secrets.push(plain)
       const { share, chain } = KEY_SECRET.decode(plain)
       secrets.push(share, chain)
-      const expected = verificationShares[parties.indexOf(this.#o.self)]
+      const verifyingShares = new Map(parties.map((id, i) => [id, verificationShares[i] as Uint8Array]))
+      const expected = verifyingShares.get(this.#o.self)
       const own = groupOf(scheme, this.#o.curves).baseMul(share)
       if (!equalBytes(key.keyId, keyId) || expected === undefined || !equalBytes(own, expected)) return undefined
-      return { scheme, epochId, threshold, publicKey, share: Uint8Array.from(share), credentialId, tenant }
+      return { scheme, epochId, threshold, publicKey, share: Uint8Array.from(share), verifyingShares, credentialId, tenant }
     } catch {
       return undefined
     } finally {

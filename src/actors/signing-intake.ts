@@ -141,7 +141,8 @@ function accept(
   if (!equalBytes(derived, instance)) throw new Refused('instance_mismatch')
   // A copy: the cache may evict and wipe the key while the session runs. The session wipes this one.
   const share = Uint8Array.from(key.share)
-  return { item: { item: { instance: derived, input, publicKey: key.publicKey }, share }, claim }
+  const { publicKey, verifyingShares } = key
+  return { item: { item: { instance: derived, input, publicKey }, share, verifyingShares }, claim }
 }
 
 /** Path `m`: the key itself. */

@@ -1,9 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { KeyCache, type KeyRow } from '../../src/actors/key-cache.ts'
+import { PUBLIC_PACKAGE } from '../../src/protocol/keygen/key-record.ts'
 import { actorSet } from './actor-set.ts'
 
 const set = actorSet({ seed: 'key cache' })
 const rows = Array.from({ length: 6 }, (_, i) => set.storeKey('eddsa-ed25519', `key ${i}`).rows.get(2) as KeyRow)
+const verifyingSharesOf = ({ publicPackage }: KeyRow): ReadonlyMap<number, Uint8Array> => {
+  const { parties, verificationShares } = PUBLIC_PACKAGE.decode(publicPackage)
+  return new Map(parties.map((id, i) => [id, verificationShares[i] as Uint8Array]))
+}
 const row = (n: number): KeyRow => rows[n] as KeyRow
 
 function cache(capacity: number) {
@@ -32,6 +37,7 @@ describe('the cache of unsealed shares', () => {
     expect(unsealed.every((plain) => plain.every((b) => b === 0))).toBe(true)
     expect(keys.get(row(0).keyId)).toMatchObject({ credentialId: 'cred_alice', tenant: 'alice', threshold: 2 })
     expect(keys.get(row(0).keyId)?.share.some((b) => b !== 0)).toBe(true)
+    expect([...(keys.get(row(0).keyId)?.verifyingShares ?? [])]).toEqual([...verifyingSharesOf(row(0))])
   })
 
   it('lets the least recently used go first, wiped', () => {

@@ -92,8 +92,8 @@ export const REDUNDANT: readonly Redundant[] = [
     why: 'A refused item is never among the present ones, the only ones that are read.',
   },
   {
-    file: 'hm/assemble.ts',
-    was: 'quotient === 0n',
+    file: 'signing/ecdsa.ts',
+    was: 's === 0n',
     why: 'No verifier accepts s = 0; said here because a verifier is foreign code.',
   },
   {

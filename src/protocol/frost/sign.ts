@@ -7,6 +7,7 @@ import { broadcastOf, type Env, peersOf } from '../engine/round.ts'
 import { TAGS } from '../engine/tags.ts'
 import { TH } from '../engine/transcript.ts'
 import {
+  type AcceptedItem,
   bitmap,
   instanceOf,
   MAX_BATCH,
@@ -78,7 +79,7 @@ export function* sign(env: Env, params: FrostParams): SigningScript {
     const present = presentItems(lists, items.length)
     const view = viewOf(ctx, publicItems, present, parties, lists)
     const shares = present.map((b) => {
-      const { item, share } = items[b] as Extract<SignerItem, { share: Uint8Array }>
+      const { item, share } = items[b] as AcceptedItem
       const commitments = new Map(parties.map((id) => [id, lists.get(id)?.[b] as Commitment]))
       const c = context(suite, group, item.publicKey, commitments, item.input)
       if (c === null) throw new Fault('FROST_VIEW', [], 'the group commitment is the identity')

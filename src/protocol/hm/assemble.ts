@@ -1,13 +1,14 @@
 import { FpInvertBatch } from '@noble/curves/abstract/modular.js'
 import { secp256k1 } from '@noble/curves/secp256k1.js'
 import type { Group } from '../curve/group.ts'
-import { concat, equalBytes } from '../engine/bytes.ts'
+import { equalBytes } from '../engine/bytes.ts'
 import { blame, Fault } from '../engine/fault.ts'
 import type { PartyId } from '../engine/party.ts'
 import { type Assembly, bodyOf, type Outcome, type PublicItem, presentItems, refusedBy } from '../signing/batch.ts'
+import { ecdsaSignature, type NoncePoint } from '../signing/ecdsa.ts'
 import { setConstants } from './constants.ts'
 import { bindOf, contextOf } from './context.ts'
-import { type NoncePoint, noncePoint } from './nonce-point.ts'
+import { noncePoint } from './nonce-point.ts'
 import { ANSWER, openingOf } from './sign.ts'
 
 const SCALAR = 32
@@ -57,13 +58,8 @@ export function assemble(a: HmAssembly): readonly Outcome[] {
 }
 
 function finish({ curves }: HmAssembly, item: PublicItem, nonce: NoncePoint, quotient: bigint): Outcome {
-  const group = curves.secp256k1
-  const high = quotient > group.order / 2n // low-s, flipping the parity of R (protocols.md 6.7)
-  const signature = concat(nonce.r, group.scalar(high ? group.order - quotient : quotient))
-  if (quotient === 0n || !curves.ecdsaVerify(signature, item.input, item.publicKey)) {
-    return { type: 'failed', code: 'HM_SIG_INVALID', culprits: [] }
-  }
-  return { type: 'signed', signature, recovery: high ? nonce.recovery ^ 1 : nonce.recovery }
+  const found = ecdsaSignature(curves.secp256k1, curves.ecdsaVerify, item, nonce, quotient)
+  return found === null ? { type: 'failed', code: 'HM_SIG_INVALID', culprits: [] } : { type: 'signed', ...found }
 }
 
 /** What the bytes alone show is the sender's fault at once; what depends on the list is judged after the lists agree. */

@@ -1,8 +1,8 @@
 import { invert } from '@noble/curves/abstract/modular.js'
 import type { Group } from '../curve/group.ts'
-import { readInteger } from '../curve/operands.ts'
 import { equalBytes } from '../engine/bytes.ts'
 import type { PartyId } from '../engine/party.ts'
+import { type NoncePoint, noncePointOf } from '../signing/ecdsa.ts'
 import { combine, type SetConstants } from './constants.ts'
 
 /** C3: the 2t'+1 points lie on a polynomial of degree t' (honest-majority-ecdsa.md 1.4, 3.2). */
@@ -14,15 +14,6 @@ export function onDegree(group: Group, constants: SetConstants, points: Readonly
   })
 }
 
-export interface NoncePoint {
-  /** R, compressed. */
-  readonly point: Uint8Array
-  /** r = x(R) mod q, a scalar. */
-  readonly r: Uint8Array
-  /** bit 0: y(R) odd; bit 1: x(R) >= q (protocols.md 6.7, TOB-BRON-1). */
-  readonly recovery: number
-}
-
 /** C4: R = R(0) and r; null when either is zero. */
 export function noncePoint(group: Group, constants: SetConstants, points: ReadonlyMap<PartyId, Uint8Array>): NoncePoint | null {
   const { numerators, denominator } = constants.atZero
@@ -30,12 +21,4 @@ export function noncePoint(group: Group, constants: SetConstants, points: Readon
   if (multiple === null) return null
   const point = denominator === 1n ? multiple : group.mulPublic(multiple, group.scalar(invert(denominator, group.order)))
   return point === null ? null : noncePointOf(group, point)
-}
-
-/** r and the recovery id of a known R. */
-export function noncePointOf(group: Group, point: Uint8Array): NoncePoint | null {
-  const x = point.slice(1)
-  const r = group.scalar(readInteger(x, 'big'))
-  if (group.isZero(r)) return null
-  return { point, r, recovery: ((point[0] as number) & 1) | (group.isScalar(x) ? 0 : 2) }
 }

@@ -9,6 +9,7 @@ import { broadcastOf, type Env, peersOf } from '../engine/round.ts'
 import type { Generation } from '../prss/generation.ts'
 import { instanceDigest } from '../request/instance.ts'
 import {
+  type AcceptedItem,
   instanceOf,
   MAX_BATCH,
   type OpeningFormat,
@@ -106,7 +107,7 @@ export function* sign(env: Env, params: HmParams): SigningScript {
     const shares = present.map((b) => {
       const [k, a] = nonces[b] as readonly [Uint8Array, Uint8Array]
       const [maskMu, maskNu] = masks[b] as readonly [Uint8Array, Uint8Array]
-      const item = items[b] as Extract<SignerItem, { share: Uint8Array }>
+      const item = items[b] as AcceptedItem
       group.mulAssign(a, lambda)
       const nu = Uint8Array.from(item.share)
       secrets.push(nu) // the bare share until the mask is on
@@ -151,7 +152,7 @@ function assertParams({ self, parties, threshold }: Env, { suite, generation, ti
  * z = digest mod q (protocols.md 6.7), from an input that must be the digest inside the instance: nonces and masks depend on the
  * instance, so a share over any other digest would be a second use of them.
  */
-function digestScalar(group: Group, { item }: Extract<SignerItem, { share: Uint8Array }>): Uint8Array {
+function digestScalar(group: Group, { item }: AcceptedItem): Uint8Array {
   if (item.input.length !== SCALAR || !equalBytes(instanceDigest(item.instance), item.input))
     refuse('not the digest of the instance')
   const z = group.scalar(readInteger(item.input, 'big'))

@@ -19,10 +19,17 @@ export interface PublicItem {
   readonly publicKey: Uint8Array
 }
 
+/** An item that this signer takes part in. */
+export interface AcceptedItem {
+  readonly item: PublicItem
+  /** s_i of the item's key, a scalar. */
+  readonly share: Uint8Array
+  /** X_j of every party of the key, from its certificate: what a peer's key share is held against. */
+  readonly verifyingShares: ReadonlyMap<PartyId, Uint8Array>
+}
+
 /** One signer's own view of an item: it takes part with its key share, or it refuses. */
-export type SignerItem =
-  | { readonly item: PublicItem; readonly share: Uint8Array }
-  | { readonly instance: Uint8Array; readonly refusal: Refusal }
+export type SignerItem = AcceptedItem | { readonly instance: Uint8Array; readonly refusal: Refusal }
 
 export type Outcome =
   | { readonly type: 'signed'; readonly signature: Uint8Array; readonly recovery?: number }

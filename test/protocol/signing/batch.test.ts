@@ -22,7 +22,7 @@ const format = openingFormat(
   'FROST_MALFORMED',
 )
 const item = { instance: Uint8Array.of(1), input: Uint8Array.of(2), publicKey: Uint8Array.of(3) }
-const yes: SignerItem = { item, share: new Uint8Array(32) }
+const yes: SignerItem = { item, share: new Uint8Array(32), verifyingShares: new Map() }
 const no: SignerItem = { instance: Uint8Array.of(9), refusal: 'policy_denied' }
 const malformed = { code: 'FROST_MALFORMED', culprits: [7] }
 

@@ -60,6 +60,7 @@ export function itemOf(key: DealtKey, input: Uint8Array, name: string): PublicIt
 export const accepted = (key: DealtKey, id: PartyId, item: PublicItem): SignerItem => ({
   item,
   share: Uint8Array.from(key.shares.get(id) as Uint8Array),
+  verifyingShares: key.verifyingShares,
 })
 
 export const refusedItem = (item: PublicItem, refusal: Refusal): SignerItem => ({ instance: item.instance, refusal })

@@ -15,6 +15,7 @@ const items = (session: Session, shareOf: ShareOf): readonly SignerItem[] =>
   session.items.map((i) => ({
     item: { instance: instanceBytes(i), input: i.digest, publicKey: i.publicKey },
     share: scalarOf(shareOf(i) + intOf(i.tweak)),
+    verifyingShares: new Map(),
   }))
 
 /** Faults are the attacker's to see; anything else is a mistake of the attack. */
