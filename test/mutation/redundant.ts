@@ -140,7 +140,7 @@ export const REDUNDANT: readonly Redundant[] = [
     why: 'Reading the number refuses what is not canonical too.',
   },
   {
-    file: 'curve/noble-secp256k1.ts',
+    file: 'curve/noble-ecdsa.ts',
     was: 'signature.length !== 64',
     why: 'The library refuses other lengths; said here because what it accepts may change.',
   },

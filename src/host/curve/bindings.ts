@@ -11,6 +11,16 @@ export interface LibSecp256k1 {
   publicKeyNegate(point: Uint8Array): Uint8Array
   publicKeyCombine(points: readonly Uint8Array[]): Uint8Array
   publicKeyTweakMul(point: Uint8Array, tweak: Uint8Array): Uint8Array
+  ecdh(
+    point: Uint8Array,
+    scalar: Uint8Array,
+    options: {
+      hashfn: (x: Uint8Array, y: Uint8Array) => Uint8Array
+      xbuf: Uint8Array
+      ybuf: Uint8Array
+    },
+    output: Uint8Array,
+  ): Uint8Array
   ecdsaVerify(signature: Uint8Array, digest: Uint8Array, point: Uint8Array): boolean
 }
 

@@ -3,7 +3,7 @@ import type { Curves } from '../../protocol/curve/curves.ts'
 import { wipe } from '../../protocol/engine/bytes.ts'
 import { loadBindings } from './bindings.ts'
 import { nativeEd25519, nativeEd25519Signatures } from './native-ed25519.ts'
-import { nativeP256Verify } from './native-p256.ts'
+import { nativeP256, nativeP256Verify } from './native-p256.ts'
 import { nativeEcdsaVerify, nativeSchnorrVerify, nativeSecp256k1 } from './native-secp256k1.ts'
 
 /**
@@ -18,11 +18,14 @@ export function loadNativeCurves(): Curves {
   wipe(seed)
 
   const secp256k1 = nativeSecp256k1(lib)
+  const p256 = nativeP256()
   return {
     id: 'native',
     secp256k1,
+    p256: p256.group,
     ed25519: nativeEd25519(sodium),
     ecdsaVerify: nativeEcdsaVerify(lib),
+    ecdsaP256Verify: p256.ecdsaVerify,
     schnorrVerify: nativeSchnorrVerify(secp256k1),
     p256Verify: nativeP256Verify(),
     ...nativeEd25519Signatures(sodium),

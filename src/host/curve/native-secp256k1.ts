@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type { Curves } from '../../protocol/curve/curves.ts'
-import type { Group } from '../../protocol/curve/group.ts'
+import type { EcdsaGroup, Group } from '../../protocol/curve/group.ts'
 import { readInteger, requireLength, scalarEncoding, uniformScalar } from '../../protocol/curve/operands.ts'
 import { concat, equalBytes, wipe } from '../../protocol/engine/bytes.ts'
 import type { LibSecp256k1 } from './bindings.ts'
@@ -11,6 +11,7 @@ const { isZero, scalar: scalarOf } = encoding
 const TWO_192 = scalarOf(1n << 192n)
 const GENERATOR = Buffer.from('0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798', 'hex')
 
+const zeroTimes = (): RangeError => new RangeError('zero times a point has no encoding')
 const notAPoint = (): RangeError => new RangeError('not a compressed secp256k1 point')
 
 /** libsecp256k1 also reads the 65-byte forms; this project has one encoding per point (attacks.md P-02). */
@@ -23,7 +24,7 @@ function requireCompressed(point: Uint8Array): void {
  * operands or results (which ones differs between its versions), so zeros are settled here. Branching on "is it zero" tells
  * nothing: a sum that starts at zero is public knowledge, and an honest secret is zero with probability 2^-256.
  */
-export function nativeSecp256k1(lib: LibSecp256k1): Group {
+export function nativeSecp256k1(lib: LibSecp256k1): EcdsaGroup {
   const isPoint = (bytes: Uint8Array): boolean => bytes.length === 33 && lib.publicKeyVerify(bytes)
 
   function addAssign(acc: Uint8Array, b: Uint8Array): Uint8Array {
@@ -64,6 +65,18 @@ export function nativeSecp256k1(lib: LibSecp256k1): Group {
     }
   }
 
+  // The coordinates of one secret product, wiped after each.
+  const x = new Uint8Array(32)
+  const y = new Uint8Array(32)
+  const product = new Uint8Array(33)
+  /** In place of libsecp256k1's hash of the product: the product itself, compressed. */
+  function compress(): Uint8Array {
+    product.set(x, 1)
+    product[0] = 2 | ((y[31] as number) & 1)
+    return product
+  }
+  const coordinates = { hashfn: compress, xbuf: x, ybuf: y }
+
   return {
     name: 'secp256k1',
     pointLength: 33,
@@ -81,8 +94,20 @@ export function nativeSecp256k1(lib: LibSecp256k1): Group {
 
     baseMul(scalar) {
       requireScalar(scalar)
-      if (isZero(scalar)) throw new RangeError('zero times the generator has no encoding')
+      if (isZero(scalar)) throw zeroTimes()
       return lib.publicKeyCreate(scalar)
+    },
+
+    // The library's Diffie-Hellman is its constant-time multiplication (ecmult_const); its point tweak, below, is not.
+    mulSecret(point, scalar) {
+      if (!isPoint(point)) throw notAPoint()
+      requireScalar(scalar)
+      if (isZero(scalar)) throw zeroTimes()
+      try {
+        return lib.ecdh(point, scalar, coordinates, new Uint8Array(33))
+      } finally {
+        wipe(x, y, product)
+      }
     },
 
     mulPublic(point, scalar) {

@@ -1,19 +1,22 @@
-import type { Group } from './group.ts'
+import type { EcdsaGroup, Group } from './group.ts'
 
 /** The curve and signature primitives that a host injects; chosen once per process and reported in /health. */
 export interface Curves {
   readonly id: 'native' | 'noble'
-  readonly secp256k1: Group
+  readonly secp256k1: EcdsaGroup
+  readonly p256: EcdsaGroup
   readonly ed25519: Group
 
   /** ECDSA over secp256k1: 64-byte r || s (low-s required, FIPS 186-5 6.4.2), 32-byte digest, 33-byte key. Never throws. */
   ecdsaVerify(signature: Uint8Array, digest: Uint8Array, publicKey: Uint8Array): boolean
+  /** The same over P-256, low-s required too: it judges our own signatures. Never throws. */
+  ecdsaP256Verify(signature: Uint8Array, digest: Uint8Array, publicKey: Uint8Array): boolean
   /** BIP-340: 64-byte signature (s = 0 refused), message of any length, 32-byte x-only key. Never throws. */
   schnorrVerify(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean
   /** Ed25519, strict: RFC 8032 5.1.7 without cofactor, canonical encodings, key and R not of small order. Never throws. */
   ed25519Verify(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean
 
-  /** ECDSA over P-256 with SHA-256 of `message` (request credentials): 64-byte r || s, 33-byte key. Never throws. */
+  /** ECDSA over P-256 with SHA-256 of `message` (request credentials): 64-byte r || s, s low or high, 33-byte key. Never throws. */
   p256Verify(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean
 
   /** Public key of a 32-byte Ed25519 seed. *secret* */

@@ -4,7 +4,7 @@ import type { Rng } from '../engine/bytes.ts'
  * A prime-order group as bytes in, bytes out. Two back ends implement it (noble everywhere, native on servers) and agree
  * bit for bit; a test compares them.
  *
- * Scalars are 32 bytes, canonical (< order): big-endian on secp256k1 (SEC 1), little-endian on Ed25519 (RFC 8032). Points are the
+ * Scalars are 32 bytes, canonical (< order): big-endian on secp256k1 and P-256 (SEC 1), little-endian on Ed25519 (RFC 8032). Points are the
  * compressed encoding, 33 or 32 bytes; the identity has no encoding and appears only as `null` from {@link Group.sum}.
  *
  * Operations marked *secret* take secret operands and are constant-time in the native back end; those marked *public* may take
@@ -12,7 +12,7 @@ import type { Rng } from '../engine/bytes.ts'
  * that a secret lives in one buffer that can be wiped.
  */
 export interface Group {
-  readonly name: 'secp256k1' | 'ed25519'
+  readonly name: 'secp256k1' | 'p256' | 'ed25519'
   readonly pointLength: 33 | 32
   readonly order: bigint
   /** The generator's encoding. */
@@ -27,7 +27,7 @@ export interface Group {
 
   /** Uniform in 1..order-1. *secret* */
   randomScalar(rng: Rng): Uint8Array
-  /** A wide big-endian (secp256k1: 48 bytes) or little-endian (Ed25519: 64 bytes) integer mod order. *secret* */
+  /** A wide big-endian (secp256k1, P-256: 48 bytes) or little-endian (Ed25519: 64 bytes) integer mod order. *secret* */
   reduceWide(wide: Uint8Array): Uint8Array
   /** The scalar of a small or big public integer, reduced mod order; negative integers wrap. *public* */
   scalar(value: number | bigint): Uint8Array
@@ -49,4 +49,16 @@ export interface Group {
   sum(points: readonly Uint8Array[]): Uint8Array | null
   /** -point. *public* @throws RangeError on an invalid point. */
   negate(point: Uint8Array): Uint8Array
+}
+
+/** A group that ECDSA signs in. */
+export interface EcdsaGroup extends Group {
+  readonly name: 'secp256k1' | 'p256'
+  readonly pointLength: 33
+  /**
+   * scalar * point for a point of somebody else, 33 bytes; the result is as *secret* as the scalar. On curves of cofactor 1 only: every
+   * valid point has the group's order, so the result tells nothing about the scalar modulo a small number.
+   * @throws RangeError on an invalid point or a scalar of zero.
+   */
+  mulSecret(point: Uint8Array, scalar: Uint8Array): Uint8Array
 }

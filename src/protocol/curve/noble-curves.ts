@@ -1,18 +1,29 @@
 import { ed25519, x25519 } from '@noble/curves/ed25519.js'
 import { p256 } from '@noble/curves/nist.js'
+import { schnorr, secp256k1 } from '@noble/curves/secp256k1.js'
 import type { Curves } from './curves.ts'
+import { nobleEcdsaGroup, nobleEcdsaVerify } from './noble-ecdsa.ts'
 import { nobleEd25519, nobleEd25519Verify } from './noble-ed25519.ts'
-import { nobleEcdsaVerify, nobleSchnorrVerify, nobleSecp256k1 } from './noble-secp256k1.ts'
 import { requireLength } from './operands.ts'
 
 /** The back end that runs everywhere, best effort in timing (see this folder's README). */
 export const nobleCurves: Curves = {
   id: 'noble',
-  secp256k1: nobleSecp256k1,
+  secp256k1: nobleEcdsaGroup('secp256k1', secp256k1),
+  p256: nobleEcdsaGroup('p256', p256),
   ed25519: nobleEd25519,
-  ecdsaVerify: nobleEcdsaVerify,
-  schnorrVerify: nobleSchnorrVerify,
+  ecdsaVerify: nobleEcdsaVerify(secp256k1),
+  ecdsaP256Verify: nobleEcdsaVerify(p256),
   ed25519Verify: nobleEd25519Verify,
+
+  schnorrVerify(signature, message, publicKey) {
+    if (signature.length !== 64 || publicKey.length !== 32) return false
+    try {
+      return schnorr.verify(signature, message, publicKey)
+    } catch {
+      return false
+    }
+  },
 
   p256Verify(signature, message, publicKey) {
     if (signature.length !== 64 || publicKey.length !== 33) return false

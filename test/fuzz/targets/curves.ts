@@ -12,6 +12,7 @@ import { type FuzzTarget, promise } from '../target.ts'
 
 const G1 = nobleCurves.secp256k1
 const G2 = nobleCurves.ed25519
+const G3 = nobleCurves.p256
 
 /** Operations on bytes of peers by name; parts are operands. */
 const OPERATIONS: Readonly<Record<string, (curves: Curves, c: Container) => unknown>> = {
@@ -32,6 +33,16 @@ const OPERATIONS: Readonly<Record<string, (curves: Curves, c: Container) => unkn
   p256: (curves, c) => curves.p256Verify(partOf(c, 0), partOf(c, 1), partOf(c, 2)),
   x25519: (curves, c) =>
     partOf(c, 1).length === 32 && partOf(c, 0).length === 32 ? curves.x25519(partOf(c, 0), partOf(c, 1)) : undefined,
+  // The position is the input's first byte: new ones go to the end.
+  'p256 point': ({ p256: g }, c) => g.isPoint(partOf(c, 0)),
+  'p256 sum': ({ p256: g }, c) => (c.parts.length > 0 && c.parts.every((p) => g.isPoint(p)) ? g.sum(c.parts) : undefined),
+  'p256 product': ({ p256: g }, c) =>
+    g.isPoint(partOf(c, 0)) && g.isScalar(partOf(c, 1)) ? g.mulPublic(partOf(c, 0), partOf(c, 1)) : undefined,
+  'p256 digest': (curves, c) => curves.ecdsaP256Verify(partOf(c, 0), partOf(c, 1), partOf(c, 2)),
+  'secp256k1 secret product': ({ secp256k1: g }, c) =>
+    g.isPoint(partOf(c, 0)) && g.isScalar(partOf(c, 1)) ? g.mulSecret(partOf(c, 0), partOf(c, 1)) : undefined,
+  'p256 secret product': ({ p256: g }, c) =>
+    g.isPoint(partOf(c, 0)) && g.isScalar(partOf(c, 1)) ? g.mulSecret(partOf(c, 0), partOf(c, 1)) : undefined,
 }
 const NAMES = Object.keys(OPERATIONS)
 
@@ -65,12 +76,17 @@ export function open(): FuzzTarget {
             schnorr: [schnorr.sign(message, secret, new Uint8Array(32)), message, schnorr.getPublicKey(secret)],
             ed25519: [ed25519.sign(message, secret), message, ed25519.getPublicKey(secret)],
             p256: [p256.sign(message, secret, { prehash: true, format: 'compact' }), message, p256.getPublicKey(secret, true)],
+            'p256 digest': [
+              p256.sign(message, secret, { prehash: false, lowS: true, format: 'compact' }),
+              message,
+              p256.getPublicKey(secret, true),
+            ],
             x25519: [secret, nobleCurves.x25519PublicKey(secret)],
           }
-          const group = name.startsWith('ed') ? G2 : G1
+          const group = name.startsWith('ed') ? G2 : name.startsWith('p256') ? G3 : G1
           const second = name.endsWith('product') ? group.scalar(7) : group.generator
           return [
-            name.replace(' ', '-'),
+            name.replaceAll(' ', '-'),
             pack(i, ...(parts[name] ?? (name.endsWith('scalar') ? [group.scalar(7)] : [group.generator, second]))),
           ] as const
         }),
@@ -80,6 +96,9 @@ export function open(): FuzzTarget {
       'schnorr true',
       'ed25519 true',
       'p256 true',
+      'p256 point true',
+      'p256 digest true',
+      'p256 secret product value',
       'secp256k1 point true',
       'ed25519 point true',
       'x25519 value',

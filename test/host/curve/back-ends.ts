@@ -8,7 +8,14 @@ export const native: Curves = loadNativeCurves()
 export const backEnds: readonly Curves[] = [nobleCurves, native]
 
 /** The two implementations of each group. */
-export const groups = (['secp256k1', 'ed25519'] as const).map((name) => ({
+export const groups = (['secp256k1', 'p256', 'ed25519'] as const).map((name) => ({
+  name,
+  noble: nobleCurves[name],
+  native: native[name],
+}))
+
+/** The two implementations of each group that ECDSA signs in. */
+export const ecdsaGroups = (['secp256k1', 'p256'] as const).map((name) => ({
   name,
   noble: nobleCurves[name],
   native: native[name],

@@ -1,8 +1,9 @@
+import type { ECDSA } from '@noble/curves/abstract/weierstrass.js'
 import { ED25519_TORSION_SUBGROUP, ed25519 } from '@noble/curves/ed25519.js'
 import { p256 } from '@noble/curves/nist.js'
 import { secp256k1 } from '@noble/curves/secp256k1.js'
 import { describe, expect, it } from 'vitest'
-import type { Group } from '../../../src/protocol/curve/group.ts'
+import type { EcdsaGroup, Group } from '../../../src/protocol/curve/group.ts'
 import { readInteger, writeInteger } from '../../../src/protocol/curve/operands.ts'
 import { concat } from '../../../src/protocol/engine/bytes.ts'
 import { backEnds, groups, native, seededRng } from './back-ends.ts'
@@ -19,21 +20,32 @@ function expectRefused(group: Group, bytes: Uint8Array, why: string): void {
     () => group.sum([bytes, bytes, group.generator]),
     () => group.negate(bytes),
   ]
+  if (group.name !== 'ed25519') {
+    const { mulSecret } = group as EcdsaGroup
+    attempts.push(() => mulSecret(bytes, group.scalar(7)))
+    attempts.push(() => mulSecret(bytes, group.scalar(1)))
+  }
   for (const attempt of attempts) expect(attempt, why).toThrow(RangeError)
 }
 
-const P = secp256k1.Point.Fp.ORDER
 const tagged = (tag: number, x: bigint): Uint8Array => concat(Uint8Array.of(tag), writeInteger(new Uint8Array(32), x, 'big'))
-const onSecp256k1 = (x: bigint): boolean => {
-  const right = (x ** 3n + 7n) % P
+const onCurve = ({ Point }: ECDSA, x: bigint): boolean => {
+  const { a, b, p: P } = Point.CURVE()
+  const right = (x ** 3n + a * x + b) % P
   // Euler's criterion, so that the oracle is not the code under test.
   let result = 1n
   for (let base = right, e = (P - 1n) / 2n; e > 0n; e >>= 1n, base = (base * base) % P) if (e & 1n) result = (result * base) % P
   return result === 1n
 }
 
-describe.each(backEnds)('$id refuses on secp256k1', ({ secp256k1: group }) => {
-  const uncompressed = secp256k1.Point.BASE.toBytes(false)
+const CASES = backEnds.flatMap((curves) => [
+  { id: curves.id, name: 'secp256k1', group: curves.secp256k1, curve: secp256k1, other: p256 },
+  { id: curves.id, name: 'P-256', group: curves.p256, curve: p256, other: secp256k1 },
+])
+
+describe.each(CASES)('$id refuses on $name', ({ group, curve, other }) => {
+  const uncompressed = curve.Point.BASE.toBytes(false)
+  const P = curve.Point.Fp.ORDER
 
   it('P-01 the identity in every encoding', () => {
     const encodings = [
@@ -44,18 +56,19 @@ describe.each(backEnds)('$id refuses on secp256k1', ({ secp256k1: group }) => {
       new Uint8Array(65),
       tagged(0, 1n),
       concat(Uint8Array.of(0), uncompressed.subarray(1)),
-      tagged(2, 0n),
-      tagged(3, 0n),
+      // On P-256, x = 0 is a point like others.
+      ...(onCurve(curve, 0n) ? [] : [tagged(2, 0n), tagged(3, 0n)]),
     ]
     for (const bytes of encodings) expectRefused(group, bytes, `${bytes.length} bytes, tag ${bytes[0]}`)
   })
 
   it('P-02 x off the curve and x >= p', () => {
-    const offCurve = Array.from({ length: 20 }, (_, i) => BigInt(i)).filter((x) => !onSecp256k1(x))
+    const offCurve = Array.from({ length: 20 }, (_, i) => BigInt(i)).filter((x) => !onCurve(curve, x))
     expect(offCurve.length).toBeGreaterThan(4)
     for (const x of offCurve) for (const tag of [2, 3]) expectRefused(group, tagged(tag, x), `x = ${x}`)
-    // 1 is on the curve, so p + 1 would be a second encoding of the same point.
-    expect(onSecp256k1(1n) && group.isPoint(tagged(2, 1n))).toBe(true)
+    // One of them is on the curve, so p plus it would be a second encoding of the same point.
+    const small = [0n, 1n].find((x) => onCurve(curve, x)) as bigint
+    expect(group.isPoint(tagged(2, small))).toBe(true)
     for (const x of [P, P + 1n, P + 2n, 2n ** 256n - 1n]) expectRefused(group, tagged(2, x), `x = p + ${x - P}`)
   })
 
@@ -72,13 +85,13 @@ describe.each(backEnds)('$id refuses on secp256k1', ({ secp256k1: group }) => {
     expect(group.isPoint(tagged(2, x))).toBe(true)
   })
 
-  it('P-03 a point of P-256, unless its x lies on both curves, which no decoder can see', () => {
+  it('P-03 a point of the other curve, unless its x lies on both, which no decoder can see', () => {
     let seen = 0
     for (let k = 1n; k <= 12n; k++) {
-      const foreign = p256.Point.BASE.multiply(k).toBytes(true)
-      if (onSecp256k1(readInteger(foreign.subarray(1), 'big'))) continue
+      const foreign = other.Point.BASE.multiply(k).toBytes(true)
+      if (onCurve(curve, readInteger(foreign.subarray(1), 'big'))) continue
       seen++
-      expectRefused(group, foreign, `P-256 point ${k}`)
+      expectRefused(group, foreign, `point ${k}`)
     }
     expect(seen).toBeGreaterThan(2)
     expectRefused(group, native.ed25519.generator, 'Ed25519 generator')
@@ -142,12 +155,12 @@ describe.each(groups)('$name', ({ name, noble, native }) => {
     let valid = 0
     for (let i = 0; i < 200; i++) {
       const bytes = rng(noble.pointLength)
-      if (name === 'secp256k1') bytes[0] = 2 + (i & 1)
+      if (name !== 'ed25519') bytes[0] = 2 + (i & 1)
       const verdict = noble.isPoint(bytes)
       expect(native.isPoint(bytes), `string ${i}`).toBe(verdict)
       if (verdict) valid++
     }
-    // About half the x are on secp256k1; half the y on Ed25519 and an eighth of those in the prime-order group.
+    // About half the x are on secp256k1 or P-256; half the y on Ed25519 and an eighth of those in the prime-order group.
     expect(valid).toBeGreaterThan(2)
     expect(valid).toBeLessThan(140)
   })

@@ -79,7 +79,7 @@ describe('selectCurves', () => {
       const { parentPort } = require('node:worker_threads')
       import(${JSON.stringify(SELECT)}).then(({ selectCurves }) => {
         const curves = selectCurves('native')
-        const results = [curves.secp256k1, curves.ed25519].map((group) => group.mulPublic(group.baseMul(group.scalar(6)), group.scalar(7)))
+        const results = [curves.secp256k1, curves.p256, curves.ed25519].map((group) => group.mulPublic(group.baseMul(group.scalar(6)), group.scalar(7)))
         parentPort.postMessage(results)
       })`
     const inWorker = async (): Promise<unknown> => {
@@ -88,10 +88,10 @@ describe('selectCurves', () => {
       await worker.terminate()
       return results
     }
-    const { secp256k1, ed25519 } = selectCurves('noble')
-    const expected = [secp256k1, ed25519].map((group) => group.baseMul(group.scalar(42)))
+    const { secp256k1, p256, ed25519 } = selectCurves('noble')
+    const expected = [secp256k1, p256, ed25519].map((group) => group.baseMul(group.scalar(42)))
     expect(await Promise.all([inWorker(), inWorker()])).toEqual([expected, expected])
     expect(await inWorker()).toEqual(expected)
-    expect(selectCurves('native').ed25519.baseMul(ed25519.scalar(42))).toEqual(expected[1])
+    expect(selectCurves('native').ed25519.baseMul(ed25519.scalar(42))).toEqual(expected[2])
   })
 })

@@ -91,7 +91,7 @@ describe.skipIf(absent).each(backEnds)('$id', (curves) => {
     expect(seen).toBeGreaterThan(140)
   })
 
-  it('Wycheproof ECDSA P-256, r || s', () => {
+  it('Wycheproof ECDSA P-256, r || s, as a credential', () => {
     let seen = 0
     for (const group of wycheproof('ecdsa_secp256r1_sha256_p1363')) {
       const key = compress(group.publicKey.uncompressed)
@@ -102,6 +102,22 @@ describe.skipIf(absent).each(backEnds)('$id', (curves) => {
       }
     }
     expect(seen).toBeGreaterThan(250)
+  })
+
+  it('Wycheproof ECDSA P-256 by digest, low s required', () => {
+    const seen = { low: 0, high: 0, invalid: 0 }
+    for (const group of wycheproof('ecdsa_secp256r1_sha256_p1363')) {
+      const key = compress(group.publicKey.uncompressed)
+      for (const test of group.tests) {
+        const signature = fromHex(test.sig)
+        const high = signature.length === 64 && readInteger(signature.subarray(32), 'big') > curves.p256.order / 2n
+        const digest = Uint8Array.from(createHash('sha256').update(fromHex(test.msg)).digest())
+        const verdict = curves.ecdsaP256Verify(signature, digest, key)
+        expect(verdict, `${test.tcId} ${test.comment}`).toBe(test.result === 'valid' && !high)
+        seen[test.result !== 'valid' ? 'invalid' : high ? 'high' : 'low']++
+      }
+    }
+    expect(Math.min(seen.low, seen.high, seen.invalid)).toBeGreaterThan(30)
   })
 
   it('Wycheproof X25519; a zero shared value is refused', () => {
@@ -128,8 +144,9 @@ describe.skipIf(absent).each(backEnds)('$id', (curves) => {
       for (const test of tests) {
         if (test.result !== 'valid' || !test.public.startsWith(header)) continue
         const scalar = group.scalar(readInteger(fromHex(test.private.padStart(80, '0')), 'big'))
-        const point = group.mulPublic(compress(`04${test.public.slice(header.length)}`), scalar)
-        expect(point && toHex(point.subarray(1)), `${test.tcId} ${test.comment}`).toBe(test.shared)
+        const point = compress(`04${test.public.slice(header.length)}`)
+        const product = group.mulPublic(point, scalar)
+        expect(product && toHex(product.subarray(1)), `${test.tcId} ${test.comment}`).toBe(test.shared)
         seen++
       }
     }

@@ -33,14 +33,15 @@ function watched(env: Env, watch: Watch): Env {
     watch.values.set(`${name} ${watch.values.size} of ${env.self}`, Uint8Array.from(bytes))
     return hold(bytes)
   }
-  const over = (group: Group): Group => ({
+  const over = <G extends Group>(group: G): G => ({
     ...group,
     randomScalar: (rng) => draw('scalar', group.randomScalar(rng)),
     addAssign: (acc, b) => group.addAssign(hold(acc), hold(b)),
     mulAssign: (acc, b) => group.mulAssign(hold(acc), b),
     negAssign: (acc) => group.negAssign(hold(acc)),
   })
-  const curves: Curves = { ...env.curves, secp256k1: over(env.curves.secp256k1), ed25519: over(env.curves.ed25519) }
+  const { secp256k1, p256, ed25519 } = env.curves
+  const curves: Curves = { ...env.curves, secp256k1: over(secp256k1), p256: over(p256), ed25519: over(ed25519) }
   return { ...env, curves, rng: (length) => draw('bytes', env.rng(length)) }
 }
 

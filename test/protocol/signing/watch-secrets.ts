@@ -1,5 +1,5 @@
 import type { Curves } from '../../../src/protocol/curve/curves.ts'
-import type { Group } from '../../../src/protocol/curve/group.ts'
+import type { EcdsaGroup, Group } from '../../../src/protocol/curve/group.ts'
 
 export interface Watched {
   readonly curves: Curves
@@ -16,7 +16,7 @@ export interface Watched {
 export function watchSecrets(base: Curves): Watched {
   const seen = new Set<Uint8Array>()
   const multiplied = new Set<Uint8Array>()
-  const watch = (group: Group): Group => ({
+  const watch = <G extends Group>(group: G): G => ({
     ...group,
     addAssign(acc, b) {
       seen.add(acc)
@@ -44,6 +44,15 @@ export function watchSecrets(base: Curves): Watched {
       throw new Error('a signer made a BigInt')
     },
   })
-  const curves = { ...base, secp256k1: watch(base.secp256k1), ed25519: watch(base.ed25519) }
+  const watchEcdsa = (group: EcdsaGroup): EcdsaGroup => ({
+    ...watch(group),
+    mulSecret(point, scalar) {
+      const product = group.mulSecret(point, scalar)
+      seen.add(scalar).add(product)
+      return product
+    },
+  })
+  const { secp256k1, p256, ed25519 } = base
+  const curves = { ...base, secp256k1: watchEcdsa(secp256k1), p256: watchEcdsa(p256), ed25519: watch(ed25519) }
   return { curves, buffers: () => [...seen], multiplied: () => [...multiplied] }
 }
