@@ -1,6 +1,8 @@
 import * as assembler from '../../src/actors/assembler-commands.ts'
 import * as crypto from '../../src/actors/crypto-commands.ts'
 import { STORED } from '../../src/host/coordinator/stored-view.ts'
+import { PAIR_SECRET } from '../../src/protocol/dkls23/pair-record.ts'
+import { RVOLE_ONE, RVOLE_TWO } from '../../src/protocol/dkls23/rvole.ts'
 import type { Codec } from '../../src/protocol/engine/codec.ts'
 import * as frames from '../../src/protocol/frames/signer-frames.ts'
 import * as frost from '../../src/protocol/frost/sign.ts'
@@ -51,15 +53,18 @@ export const FRAMES = {
   'protocol/frames/signer-frames.ts KEYS_REPLY': [frames.KEYS_REPLY],
 } satisfies Readonly<Record<string, Codecs>>
 
-/** Inside frames, whose mutants put wrong bytes in their place; what is in them is believed for its signatures only. */
+/** Inside frames or messages, whose mutants put wrong bytes in their place; tests of their own say them wrong, field by field. */
 const INSIDE = {
   'protocol/keygen/certificate.ts CERTIFICATE': [CERTIFICATE],
   'protocol/keygen/key-record.ts PUBLIC_PACKAGE': [PUBLIC_PACKAGE],
+  'protocol/dkls23/rvole.ts RVOLE_ONE': [RVOLE_ONE],
+  'protocol/dkls23/rvole.ts RVOLE_TWO': [RVOLE_TWO],
 } satisfies Readonly<Record<string, Codecs>>
 
 /** Between our own threads, or on our own disk: no byte of them comes from a peer. */
 const OWN = {
   'protocol/keygen/key-record.ts KEY_SECRET': [KEY_SECRET],
+  'protocol/dkls23/pair-record.ts PAIR_SECRET': [PAIR_SECRET],
   'actors/crypto-commands.ts COMMAND': [crypto.COMMAND],
   'actors/crypto-commands.ts ANSWER': [crypto.ANSWER],
   'actors/assembler-commands.ts ASSEMBLE': [assembler.ASSEMBLE],

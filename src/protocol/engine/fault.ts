@@ -1,7 +1,10 @@
 import type { PartyId } from './party.ts'
 
-/** What the operator should do about a failed session. `exclude`: the culprit is proven; keep it out of the next session. */
-export type Verdict = 'retry' | 'exclude' | 'investigate' | 'refuse'
+/**
+ * What the operator should do about a failed session. `exclude`: the culprit is proven; keep it out of the next session. `ban`: as exclude, and
+ * at once and for good, because another attempt would tell the culprit a secret bit (protocols.md 7.1); only a new pair set-up lifts it.
+ */
+export type Verdict = 'retry' | 'exclude' | 'investigate' | 'refuse' | 'ban'
 
 /**
  * Every code a session can end with. Codes are append-only; the table in src/protocol/engine/README.md explains each.
@@ -53,6 +56,10 @@ export const VERDICTS = {
   FROST_VIEW: 'retry',
   FROST_SHARE: 'exclude',
   FROST_SIG_INVALID: 'investigate',
+  // DKLs23
+  OTE_CHECK: 'ban',
+  RVOLE_CHECK: 'ban',
+  SIGN_MALFORMED: 'exclude',
 } as const satisfies Record<string, Verdict>
 
 export type FaultCode = keyof typeof VERDICTS

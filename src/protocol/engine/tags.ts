@@ -47,6 +47,16 @@ export const TAGS = {
   frostContext: tag('frost-ctx'),
   frostNonce: tag('frost-nonce'),
   frostView: tag('frost-view'),
+  // DKLs23 (protocols.md 4 and 5)
+  prg: tag('prg'),
+  gadget: tag('gadget'),
+  otExtensionMatrix: tag('ote-u'),
+  otExtensionChi: tag('ote-chi'),
+  pad: tag('pad'),
+  atilde: tag('atilde'),
+  theta: tag('theta'),
+  mu: tag('mu'),
+  rvoleSid: tag('rvole-sid'),
   // secrets at rest
   sealedRecord: tag('sealed-record'),
   wrappedKey: tag('wrapped-key'),

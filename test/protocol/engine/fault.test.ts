@@ -12,7 +12,7 @@ describe('Fault', () => {
   })
 
   it('every code has a verdict', () => {
-    for (const verdict of Object.values(VERDICTS)) expect(['retry', 'exclude', 'investigate', 'refuse']).toContain(verdict)
+    for (const verdict of Object.values(VERDICTS)) expect(['retry', 'exclude', 'investigate', 'refuse', 'ban']).toContain(verdict)
   })
 
   it('the README explains every code with its verdict, and none that does not exist', () => {
