@@ -142,6 +142,7 @@ function signingFrame() {
     },
     generation: rng(32),
     tickets: [rng(16), rng(16), rng(16)],
+    pairs: [],
     items: Array.from({ length: BATCH }, () => ({
       instance: rng(202),
       requestId: `req_${'a'.repeat(32)}`,

@@ -1,3 +1,4 @@
+import { MAX_BODY } from '../protocol/channel/envelope.ts'
 import { bytes, list, message, struct, text, uint } from '../protocol/engine/codec.ts'
 import { MAX_PARTIES } from '../protocol/engine/party.ts'
 import { TICKET } from '../protocol/frames/signer-frames.ts'
@@ -27,8 +28,8 @@ export const ASSEMBLE = message(
       MAX_BATCH,
     ),
     /** Bodies of round 1 and round 2 by signer, in the order of `signers`. */
-    openings: list(bytes({ max: 1 << 20 }), MAX_PARTIES),
-    answers: list(bytes({ max: 1 << 20 }), MAX_PARTIES),
+    openings: list(bytes({ max: MAX_BODY }), MAX_PARTIES),
+    answers: list(bytes({ max: MAX_BODY }), MAX_PARTIES),
   },
   MAX_COMMAND,
 )

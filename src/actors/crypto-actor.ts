@@ -1,12 +1,22 @@
 import type { Identity, Roster } from '../protocol/channel/roster.ts'
 import { assertSetup, BOOT_NONCE, type ProtocolName, sessionId as sessionIdOf } from '../protocol/channel/setup.ts'
+import { pairedPurpose } from '../protocol/dkls23/purpose.ts'
 import { concat, equalBytes, type Rng, toHex, wipe } from '../protocol/engine/bytes.ts'
 import type { Codec } from '../protocol/engine/codec.ts'
 import { SetupError } from '../protocol/engine/fault.ts'
 import type { PartyId } from '../protocol/engine/party.ts'
 import type { Env, Protocol } from '../protocol/engine/round.ts'
 import type { SetupFields } from '../protocol/frames/setup-frame.ts'
-import { ABORT, OPEN_KEYGEN, OPEN_PRSS, OPEN_SIGNING, REPLY_TYPES, ROUND, UPDATE_KEY } from '../protocol/frames/signer-frames.ts'
+import {
+  ABORT,
+  OPEN_KEYGEN,
+  OPEN_PAIR,
+  OPEN_PRSS,
+  OPEN_SIGNING,
+  REPLY_TYPES,
+  ROUND,
+  UPDATE_KEY,
+} from '../protocol/frames/signer-frames.ts'
 import { CERTIFICATE } from '../protocol/keygen/certificate.ts'
 import { dkg } from '../protocol/keygen/dkg.ts'
 import { KEY_SECRET, PUBLIC_PACKAGE } from '../protocol/keygen/key-record.ts'
@@ -31,7 +41,14 @@ import { TicketBook } from './ticket-book.ts'
 import { judgeUpdate } from './update-intake.ts'
 
 /** Longest lives of sessions; a coordinator's later deadline is refused. Key generation with the portable curve code takes seconds. */
-const MAX_LIFE_MS: Readonly<Record<ProtocolName, number>> = { dkg: 120_000, prss: 30_000, hm: 30_000, frost: 30_000 }
+const MAX_LIFE_MS: Readonly<Record<ProtocolName, number>> = {
+  dkg: 120_000,
+  prss: 30_000,
+  hm: 30_000,
+  frost: 30_000,
+  dkls23: 30_000,
+  pair: 30_000,
+}
 /** Tickets that ride on each first reply of an hm session, and on the one that finishes a PRSS generation. */
 const TICKETS_PER_SESSION = 1
 const TICKETS_PER_GENERATION = 64
@@ -107,6 +124,8 @@ export class CryptoActor {
           return this.#openKeygen(command)
         case COMMANDS.openPrss:
           return this.#openPrss(command)
+        case COMMANDS.openPair:
+          return this.#openPair(command)
         case COMMANDS.updateKey:
           return this.#updateKey(command)
         case COMMANDS.round:
@@ -140,9 +159,11 @@ export class CryptoActor {
   }
 
   #openSigning({ frame, now, known, keys }: CommandMessage): Answer {
-    const { setup, generation: digest, tickets, items } = decodeFrame(OPEN_SIGNING, frame)
+    const { setup, generation: digest, tickets, pairs, items } = decodeFrame(OPEN_SIGNING, frame)
     if (!equalBytes(setup.keyId, NO_KEY) || setup.epoch !== 0) throw new SetupError('SETUP_REFUSED', 'batches name no key')
-    const id = this.#admissible(setup, purposeOf(items.map((i) => i.instance)), now)
+    const instances = items.map((i) => i.instance)
+    const purpose = setup.protocol === 'dkls23' ? pairedPurpose(instances, pairs) : purposeOf(instances)
+    const id = this.#admissible(setup, purpose, now)
     const generation = setup.protocol === 'hm' ? this.#hmGeneration(setup, digest, tickets, now) : undefined
     const make = signingEngine(setup, generation, tickets)
     this.#admit(id, setup, now, frame.length)
@@ -273,6 +294,11 @@ export class CryptoActor {
       },
       onEnd: () => {},
     })
+  }
+
+  #openPair({ frame }: CommandMessage): Answer {
+    decodeFrame(OPEN_PAIR, frame)
+    throw new SetupError('DKLS_POLICY', 'this signer does not offer DKLs23')
   }
 
   #round({ frame, now }: CommandMessage): Answer {

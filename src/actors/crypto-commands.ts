@@ -8,7 +8,16 @@ import { MAX_BATCH } from '../protocol/signing/batch.ts'
  * What a signer's main thread asks of its crypto worker: bytes in, bytes out, one message per batch and round. The main thread
  * owns the store and the network, the worker every secret; frames of the coordinator go through undecoded.
  */
-export const COMMANDS = { openSigning: 0, openKeygen: 1, openPrss: 2, round: 3, abort: 4, status: 5, updateKey: 6 } as const
+export const COMMANDS = {
+  openSigning: 0,
+  openKeygen: 1,
+  openPrss: 2,
+  round: 3,
+  abort: 4,
+  status: 5,
+  updateKey: 6,
+  openPair: 7,
+} as const
 export type Command = keyof typeof COMMANDS
 
 const MAX_COMMAND = MAX_FRAME + (8 << 20)
@@ -28,7 +37,7 @@ export const keyRowShape = struct({
 
 export const COMMAND = message(
   {
-    kind: uint(6),
+    kind: uint(7),
     /** The host's clock, milliseconds since the Unix epoch: workers read no clock (style.md 4, rule 8). */
     now: uint(Number.MAX_SAFE_INTEGER),
     frame: bytes({ max: MAX_FRAME }),

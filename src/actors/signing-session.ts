@@ -115,6 +115,7 @@ export async function signingSession(o: SigningSessionOptions): Promise<SigningE
       setup,
       generation: o.supplies?.digest ?? new Uint8Array(0),
       tickets: o.supplies?.tickets ?? [],
+      pairs: [],
       items: o.items.map(({ instance, requestId, request }) => ({ instance, requestId, request })),
     })
     const expected = { sessionId, protocol: PROTOCOLS[setup.protocol], receiver: EVERYONE }

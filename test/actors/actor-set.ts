@@ -167,7 +167,7 @@ export function actorSet({ seed, capacity = 20, withoutHm = [] }: ActorSetOption
   const signingId = (setup: SetupFields, items: readonly FramedItem[]): Uint8Array =>
     sessionIdOf({ ...setup, purpose: purposeOf(items.map((i) => i.instance)) })
   const openFrame = (setup: SetupFields, items: readonly FramedItem[], hm?: HmSupplies): Uint8Array =>
-    OPEN_SIGNING.encode({ setup, generation: hm?.digest ?? new Uint8Array(0), tickets: hm?.tickets ?? [], items })
+    OPEN_SIGNING.encode({ setup, generation: hm?.digest ?? new Uint8Array(0), tickets: hm?.tickets ?? [], pairs: [], items })
   const openSigning = (
     id: PartyId,
     setup: SetupFields,

@@ -77,7 +77,16 @@ class Signers {
     const report = this.reported.get(id)
     if (report === undefined) return { id, up: true, since: 0, rttMs: 1, heardAt: 0, status: null, foreign: false }
     const generations = report.kids.length === 0 ? [] : [{ threshold: 2, signers: SIGNERS, kids: report.kids }]
-    const rest = { version: '', index: id, rosterHash: new Uint8Array(32), curve: '', ready: 1, tickets: [], pending: [] }
+    const rest = {
+      version: '',
+      index: id,
+      rosterHash: new Uint8Array(32),
+      curve: '',
+      ready: 1,
+      tickets: [],
+      pending: [],
+      pairs: [],
+    }
     return {
       id,
       up: true,

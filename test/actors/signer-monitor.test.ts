@@ -24,6 +24,7 @@ const statusOf = (index: number, changes: Partial<SignerStatus> = {}): SignerSta
   generations: [],
   tickets: [],
   pending: [],
+  pairs: [],
   ...changes,
 })
 

@@ -112,7 +112,13 @@ export function maliciousCoordinator(set: TestSet) {
   })
 
   const openFrame = (setup: SetupFields, items: readonly Item[], supplies?: HmSupplies): Uint8Array =>
-    OPEN_SIGNING.encode({ setup, generation: supplies?.digest ?? new Uint8Array(0), tickets: supplies?.tickets ?? [], items })
+    OPEN_SIGNING.encode({
+      setup,
+      generation: supplies?.digest ?? new Uint8Array(0),
+      tickets: supplies?.tickets ?? [],
+      pairs: [],
+      items,
+    })
 
   const signingSessionId = (setup: SetupFields, items: readonly Item[]): Uint8Array =>
     sessionIdOf({ ...setup, purpose: purposeOf(items.map((i) => i.instance)) })

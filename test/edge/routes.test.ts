@@ -143,7 +143,7 @@ describe.each(HOSTS)('every route of the %s', (name) => {
 })
 
 it('the signer answers its coordinator with a status alone, whatever the path and the method', async () => {
-  for (const path of ['/', '/signer/v1/sign', '/signer/v1/nowhere', '/openapi.json', '/health']) {
+  for (const path of ['/', '/signer/v2/sign', '/signer/v2/nowhere', '/openapi.json', '/health']) {
     for (const method of METHODS) {
       const answer = await hosts.signer.call({ method: method.toUpperCase(), path })
       expectSafe(answer, `${method} ${path}`)

@@ -33,7 +33,7 @@ const MSGPACK = 'Content-Type: application/msgpack\r\n'
 const JSON_TYPE = 'Content-Type: application/json\r\n'
 /** The beginning of an ordinary call with a body, up to the empty line. */
 const head = (edge: Edge, lines: string): string => {
-  const path = edge.name === 'signer' ? '/signer/v1/status' : '/api/v1/sign'
+  const path = edge.name === 'signer' ? '/signer/v2/status' : '/api/v1/sign'
   const own = Object.entries(edge.headers).map(([name, value]) => `${name}: ${value}\r\n`)
   return `POST ${path} HTTP/1.1\r\nHost: x\r\n${edge.name === 'signer' ? MSGPACK : JSON_TYPE}${own.join('')}${lines}\r\n`
 }

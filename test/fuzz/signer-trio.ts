@@ -135,6 +135,7 @@ const KINDS: Readonly<Partial<Record<Route, keyof typeof COMMANDS>>> = {
   openSigning: 'openSigning',
   openKeygen: 'openKeygen',
   openPrss: 'openPrss',
+  openPair: 'openPair',
   round: 'round',
   abort: 'abort',
   updateKey: 'updateKey',

@@ -24,6 +24,7 @@ export const ROUTE_CODECS: Readonly<Record<Route, readonly [request: AnyCodec, a
   openSigning: [frames.OPEN_SIGNING, frames.REPLY],
   openKeygen: [frames.OPEN_KEYGEN, frames.REPLY],
   openPrss: [frames.OPEN_PRSS, frames.REPLY],
+  openPair: [frames.OPEN_PAIR, frames.REPLY],
   updateKey: [frames.UPDATE_KEY, frames.REPLY],
   round: [frames.ROUND, frames.REPLY],
   abort: [frames.ABORT, frames.REPLY],

@@ -41,6 +41,7 @@ export const FRAMES = {
   'protocol/frames/signer-frames.ts OPEN_SIGNING': [frames.OPEN_SIGNING],
   'protocol/frames/signer-frames.ts OPEN_KEYGEN': [frames.OPEN_KEYGEN],
   'protocol/frames/signer-frames.ts OPEN_PRSS': [frames.OPEN_PRSS],
+  'protocol/frames/signer-frames.ts OPEN_PAIR': [frames.OPEN_PAIR],
   'protocol/frames/signer-frames.ts UPDATE_KEY': [frames.UPDATE_KEY],
   'protocol/frames/signer-frames.ts ROUND': [frames.ROUND],
   'protocol/frames/signer-frames.ts ABORT': [frames.ABORT],

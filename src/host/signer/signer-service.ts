@@ -81,6 +81,7 @@ export function signerHandlers(o: SignerServiceOptions): Readonly<Record<string,
     [ROUTES.openSigning]: (body) => guarded(o, () => openSigning(o, body)),
     [ROUTES.openKeygen]: (body) => guarded(o, () => openKeygen(o, body)),
     [ROUTES.openPrss]: (body) => guarded(o, async () => release(o, await o.crypto.ask('openPrss', { frame: body }), body)),
+    [ROUTES.openPair]: (body) => guarded(o, async () => release(o, await o.crypto.ask('openPair', { frame: body }), body)),
     [ROUTES.updateKey]: (body) => guarded(o, () => updateKey(o, body)),
     [ROUTES.round]: (body) => guarded(o, async () => release(o, await o.crypto.ask('round', { frame: body }), body)),
     [ROUTES.abort]: async (body) => REPLY.encode((await o.crypto.ask('abort', { frame: body })).reply),
@@ -253,6 +254,7 @@ async function status(o: SignerServiceOptions, body: Uint8Array, nextPending: ()
     generations: answer.generations,
     tickets: answer.tickets,
     pending: nextPending(),
+    pairs: [],
   })
 }
 

@@ -6,7 +6,7 @@ import { TH } from '../engine/transcript.ts'
 import type { Roster } from './roster.ts'
 
 /** Numbers on the wire; append-only. */
-export const PROTOCOLS = { dkg: 1, prss: 2, hm: 3, frost: 4 } as const
+export const PROTOCOLS = { dkg: 1, prss: 2, hm: 3, frost: 4, dkls23: 5, pair: 6 } as const
 export type ProtocolName = keyof typeof PROTOCOLS
 
 export const SUITES = {

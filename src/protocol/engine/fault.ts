@@ -59,7 +59,22 @@ export const VERDICTS = {
   // DKLs23
   OTE_CHECK: 'ban',
   RVOLE_CHECK: 'ban',
+  EC_CHECK_U: 'ban',
+  EC_CHECK_V: 'ban',
   SIGN_MALFORMED: 'exclude',
+  SIGN_COMMIT: 'exclude',
+  PK_UNEXPECTED: 'exclude',
+  SETUP_MALFORMED: 'exclude',
+  PK_SUM: 'investigate',
+  SIG_INVALID: 'investigate',
+  R_ZERO: 'retry',
+  DKLS_VIEW: 'retry',
+  PAIR_REHEARSAL: 'retry',
+  PAIR_UNKNOWN: 'retry',
+  DKLS_PARAM: 'refuse',
+  DKLS_POLICY: 'refuse',
+  PAIR_BANNED: 'refuse',
+  ABORT: 'retry',
 } as const satisfies Record<string, Verdict>
 
 export type FaultCode = keyof typeof VERDICTS

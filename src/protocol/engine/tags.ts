@@ -57,6 +57,7 @@ export const TAGS = {
   theta: tag('theta'),
   mu: tag('mu'),
   rvoleSid: tag('rvole-sid'),
+  dklsPurpose: tag('dkls-purpose'),
   // secrets at rest
   sealedRecord: tag('sealed-record'),
   wrappedKey: tag('wrapped-key'),

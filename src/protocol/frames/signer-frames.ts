@@ -1,3 +1,4 @@
+import { MAX_BODY } from '../channel/envelope.ts'
 import { bytes, codec, list, message, optional, struct, text, uint } from '../engine/codec.ts'
 import { VERDICTS } from '../engine/fault.ts'
 import { MAX_PARTIES } from '../engine/party.ts'
@@ -14,13 +15,16 @@ export const MAX_FRAME = 24 << 20
 const MAX_DOCUMENT = 160 << 10
 /** Base64 and quoting of a 64 KiB message leave an instance far below this. */
 const MAX_INSTANCE = 512
-const MAX_ENVELOPE = (1 << 20) + 1024
+/** A longest body with its header and signature. */
+const MAX_ENVELOPE = MAX_BODY + 1024
 /** Broadcast and direct envelope of every peer. */
 const MAX_ENVELOPES = 2 * MAX_PARTIES
 
 export const TICKET = 16
 export const MAX_TICKETS = 256
 const MAX_KIDS = 20
+/** Unordered pairs of a session's signers. */
+const MAX_PAIRS = (MAX_PARTIES * (MAX_PARTIES - 1)) / 2
 
 /** The user's document and authorization, byte for byte as the client signed them. */
 export const requestShape = struct({
@@ -40,6 +44,8 @@ export const OPEN_SIGNING = message(
     generation: bytes({ max: 32 }),
     /** hm: one ticket per signer in signer order; else empty. */
     tickets: list(bytes(TICKET), MAX_PARTIES),
+    /** dkls23: the set-up of every two of the signers, in the order of (smaller id, larger id); else empty. */
+    pairs: list(bytes(32), MAX_PAIRS),
     items: list(signingItemShape, MAX_BATCH),
   },
   MAX_FRAME,
@@ -51,6 +57,9 @@ export const OPEN_KEYGEN = message({ setup: setupShape, requestId: text(80), req
 export const UPDATE_KEY = message({ keyId: bytes(32), requestId: text(80), request: requestShape }, MAX_DOCUMENT + 1024)
 
 export const OPEN_PRSS = message({ setup: setupShape }, 4096)
+
+/** A new set-up of exactly two signers for DKLs23. The last answer's `result` is its pair id, and the signer has stored the set-up by then. */
+export const OPEN_PAIR = message({ setup: setupShape }, 4096)
 
 export const ROUND = message(
   { sessionId: bytes(32), round: uint(255), envelopes: list(bytes({ max: MAX_ENVELOPE }), MAX_ENVELOPES) },
@@ -75,17 +84,34 @@ export const replyShape = struct({
   /** `done` of a key generation: the certificate; of a key update: the receipt. `refused` because the request has a key already: its key id. */
   result: bytes({ max: 64 << 10 }),
 })
-/** A complaint with its evidence and the exhibits of a failure are a megabyte each; nothing else comes near. */
+/** A signer's messages of a DKLs23 round are 2.7 MB together; a complaint with its evidence and the exhibits of a failure a megabyte each. */
 export const MAX_REPLY = 4 << 20
 export const REPLY = codec(replyShape, MAX_REPLY)
 export type Reply = ReturnType<typeof REPLY.decode>
 
 /** What hosts say beside fault codes and refusals; append-only. */
-const HOST_CODES = ['CLOCK', 'KEY_EXISTS', 'REQUEST_REPLAYED', 'KEY_FROZEN', 'revision_conflict']
+const HOST_CODES = ['CLOCK', 'KEY_EXISTS', 'REQUEST_REPLAYED', 'KEY_FROZEN', 'revision_conflict', 'BURNT']
 const REPLY_CODES: ReadonlySet<string> = new Set(['', ...Object.keys(VERDICTS), ...Object.keys(REFUSALS), ...HOST_CODES])
 
 /** A reply's code if it is one of ours, else `UNKNOWN`: it ends up in logs, metric labels and answers, and is a peer's text. */
 export const knownCode = (code: string): string => (REPLY_CODES.has(code) ? code : 'UNKNOWN')
+
+/**
+ * How a signer stands with one peer for DKLs23. A new set-up makes `ok` of each of them but `banned`, which only this signer's operator
+ * lifts. `burnt`: this signer stopped during a check and threw its seeds away; `exhausted`: so many signatures that it refuses more.
+ */
+export const PAIR_STATES = { none: 0, ok: 1, banned: 2, burnt: 3, exhausted: 4 } as const
+
+const pairStatusShape = struct({
+  peer: uint(65535),
+  state: uint(4),
+  /** `ok` and `exhausted`: 32 bytes, which name the set-up; else empty. */
+  pairId: bytes({ max: 32 }),
+  /** Made with this set-up. From 2^20 on it should be made anew (decisions.md 6). */
+  signatures: uint(2 ** 32 - 1),
+  /** `banned`: the fault that did it, or `BURNT` for three crashes during checks; else empty. */
+  code: text(40),
+})
 
 export const STATUS_REQUEST = message({ tickets: uint(MAX_TICKETS) }, 16)
 
@@ -105,6 +131,8 @@ export const STATUS = message(
     tickets: list(bytes(TICKET), MAX_TICKETS),
     /** Keys whose certificate this signer lacks (decisions.md 3), at most some; asked for again once they are settled. */
     pending: list(bytes(32), 64),
+    /** Every other signer of the roster, ascending; empty when this signer does not offer DKLs23. */
+    pairs: list(pairStatusShape, MAX_PARTIES),
   },
   64 << 10,
 )
@@ -140,7 +168,7 @@ export const KEYS_REPLY = message({ keyIds: list(bytes(32), 256) }, 16 << 10)
  * Named by every route, so that hosts of different versions refuse each other by name instead of misreading each other (attacks.md T-20).
  * Another number whenever anything changes that hosts say to each other; releases that share it work together.
  */
-export const FRAMES_VERSION = 1
+export const FRAMES_VERSION = 2
 const at = <P extends string>(path: P) => `/signer/v${FRAMES_VERSION}/${path}` as const
 
 /** Paths of the signer's routes. */
@@ -154,5 +182,6 @@ export const ROUTES = {
   abort: at('abort'),
   certificate: at('certificate'),
   keys: at('keys'),
+  openPair: at('pair'),
 } as const
 export type Route = keyof typeof ROUTES

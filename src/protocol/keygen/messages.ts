@@ -1,4 +1,3 @@
-import { MAX_BODY } from '../channel/envelope.ts'
 import type { Group } from '../curve/group.ts'
 import { concat, list as listBytes, u16 } from '../engine/bytes.ts'
 import { bytes, type Codec, codec, list, message, struct, uint, union } from '../engine/codec.ts'
@@ -42,8 +41,10 @@ export interface Complaint {
   readonly envelope: Uint8Array
 }
 
-/** Longest envelope that a complaint can show, since it travels inside one. */
-export const MAX_EVIDENCE = MAX_BODY - 1024
+/** Far below the longest message there can be: it goes to everybody, beside the exhibits of a failure. */
+const MAX_COMPLAINT = 1 << 20
+/** Longest envelope that a complaint can show. */
+export const MAX_EVIDENCE = MAX_COMPLAINT - 1024
 
 export const revealCodec = (group: Group): Codec<Reveal> =>
   message(
@@ -62,7 +63,7 @@ export const verdictCodec = (group: Group) =>
       confirmation: struct({ knowledge: proofShape(group.pointLength), signature: bytes(64) }),
       complaint: struct({ accused: uint(EVERYONE - 1), key: bytes(32), envelope: bytes({ max: MAX_EVIDENCE }) }),
     }),
-    MAX_BODY,
+    MAX_COMPLAINT,
   )
 
 /** com_i, 32 bytes: fixes everything of {@link Reveal} before anybody sees another's (rogue keys, K-08). */
