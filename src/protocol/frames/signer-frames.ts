@@ -104,7 +104,7 @@ export const PAIR_STATES = { none: 0, ok: 1, banned: 2, burnt: 3, exhausted: 4 }
 
 const pairStatusShape = struct({
   peer: uint(65535),
-  state: uint(4),
+  state: uint(Object.keys(PAIR_STATES).length - 1),
   /** `ok` and `exhausted`: 32 bytes, which name the set-up; else empty. */
   pairId: bytes({ max: 32 }),
   /** Made with this set-up. From 2^20 on it should be made anew (decisions.md 6). */
