@@ -20,8 +20,14 @@ const digest = (bytes: Uint8Array): string => `sha256:${hex(plainSha256(bytes))}
 
 const SETUP = 'quorate/vectors/1/setup'
 
+const PAIRS = [
+  [1, 2],
+  [1, 4],
+  [2, 4],
+] as const
+
 /** Each unordered pair among the signers of the cases below. */
-export const setups = (): readonly Setup[] => [setup(SETUP, 1, 2), setup(SETUP, 1, 4), setup(SETUP, 2, 4)]
+export const setups = (): readonly Setup[] => PAIRS.map(([min, max]) => setup(`${SETUP}/${min}-${max}`, min, max))
 
 function directionVector(d: Direction): object {
   const { forAlice, forBob } = d
