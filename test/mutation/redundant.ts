@@ -145,6 +145,11 @@ export const REDUNDANT: readonly Redundant[] = [
     why: 'The library refuses other lengths; said here because what it accepts may change.',
   },
   {
+    file: 'curve/noble-secp256k1.ts',
+    was: 'publicKey.length !== 32',
+    why: 'The library refuses other lengths; said here because what it accepts may change.',
+  },
+  {
     file: 'keygen/complaint.ts',
     was: 'envelope.sender !== accused',
     why: 'The signature is verified under the key of the accused.',

@@ -14,6 +14,8 @@ import { REDUNDANT, reasonFor } from './redundant.ts'
 
 /** A mutant may never come to an end; the tests it stands against do in some minutes. */
 const PATIENCE_MS = 900_000
+/** A machine that does other work beside this is slow, which must not look like a mutant that was noticed. */
+const SLOW = ['--testTimeout=240000', '--hookTimeout=240000']
 
 const nearOnly = process.argv.includes('--near')
 const wanted = process.argv.slice(2).filter((argument) => argument !== '--near')
@@ -62,7 +64,7 @@ function stagesFor(source: string, tests: ReadonlyMap<string, ReadonlySet<string
 
 function fails(tests: readonly string[]): Promise<boolean> {
   const vitest = join(copy, 'node_modules/vitest/vitest.mjs')
-  const child = spawn(process.execPath, [vitest, 'run', '--bail=1', '--reporter=dot', ...tests], {
+  const child = spawn(process.execPath, [vitest, 'run', '--bail=1', '--reporter=dot', ...SLOW, ...tests], {
     cwd: copy,
     stdio: 'ignore',
     detached: true,

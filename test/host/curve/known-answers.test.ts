@@ -62,6 +62,9 @@ describe.each(
     expect(verify(ecdsa.subarray(0, 63), ecdsaDigest, ecdsaKey)).toBe(false)
     expect(verify(concat(ecdsa, new Uint8Array(1)), ecdsaDigest, ecdsaKey)).toBe(false)
     for (const length of [0, 31, 33, 64]) expect(verify(ecdsa, new Uint8Array(length), ecdsaKey)).toBe(false)
+    // FIPS 186-5 takes the leftmost bits of a longer digest, so that many inputs would have one signature.
+    for (const tail of [Uint8Array.of(0), new Uint8Array(32).fill(7)])
+      expect(verify(ecdsa, concat(ecdsaDigest, tail), ecdsaKey)).toBe(false)
   })
 })
 

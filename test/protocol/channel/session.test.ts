@@ -341,6 +341,20 @@ describe('own copies (hm)', () => {
     expect(s.receive([changed]).end).toMatchObject(failed('HM_VIEW'))
   })
 
+  it('a message in our own name that we never sent is such a version too, to whomever it goes', () => {
+    const s = start('HM_VIEW')
+    const [mine] = s.start().outgoing as [Uint8Array]
+    expect(s.receive([patch(OFFSETS.receiver, u16(2))(Uint8Array.from(mine))]).end).toMatchObject(failed('HM_VIEW'))
+  })
+
+  it('copies of what we said in another round are no version of this one’s', () => {
+    const s = start('HM_VIEW')
+    const [mine] = s.start().outgoing as [Uint8Array]
+    expect(
+      s.receive([patch(OFFSETS.round, u8(2))(Uint8Array.from(mine)), patch(OFFSETS.round, u8(0))(Uint8Array.from(mine))]).end,
+    ).toBeUndefined()
+  })
+
   it('without the option such copies are ignored', () => {
     const s = start()
     const [mine] = s.start().outgoing as [Uint8Array]

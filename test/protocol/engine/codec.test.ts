@@ -206,6 +206,14 @@ describe('D-04, D-06: every field has its length and its type', () => {
     for (const tagged of [[2, 1], [-1, 1], ['yes', 1], [0], [0, 1, 2], [1, 1], [0, ['so']], [0, 2]]) refuse(at(6, tagged))
   })
 
+  it('each shape by itself reads only what is of it, before anything is compared', () => {
+    expect(bytes(4).parse(new Uint8Array(4))).toHaveLength(4)
+    for (const length of [0, 3, 5]) expect(() => bytes(4).parse(new Uint8Array(length))).toThrow(RangeError)
+    expect(() => bytes({ max: 2 }).parse(new Uint8Array(3))).toThrow(RangeError)
+    expect(list(uint(3), 2).parse([1, 2])).toEqual([1, 2])
+    expect(() => list(uint(3), 2).parse([1, 2, 3])).toThrow(RangeError)
+  })
+
   it('refuses to encode what it would not decode', () => {
     const bad = (change: Partial<Record<keyof Sample, unknown>>): void =>
       expect(() => SAMPLE.encode({ ...EXAMPLE, ...change } as Sample)).toThrow(RangeError)

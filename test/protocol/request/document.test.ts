@@ -185,6 +185,11 @@ describe('D-06 members', () => {
   })
 })
 
+it('a mistake of the caller’s is thrown as it is, and no document comes of it', () => {
+  const wrong = { ...signDocument, metadata: { amount: 1n } } as unknown as SignDocument
+  expect(() => encodeDocument(wrong)).toThrow(/BigInt/)
+})
+
 describe('a key update', () => {
   it.each<[string, Record<string, unknown>, string]>([
     ['revision 0, which a new key has', { revision: 0 }, '/revision'],
