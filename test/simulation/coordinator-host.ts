@@ -5,6 +5,7 @@ import type { SignerLink } from '../../src/actors/round.ts'
 import { type CoordinatorTimes, createCoordinator } from '../../src/host/coordinator/coordinator.ts'
 import { type CoordinatorStore, openCoordinatorStore } from '../../src/host/store/coordinator-store.ts'
 import { groupCommit } from '../../src/host/store/group-commit.ts'
+import type { Curves } from '../../src/protocol/curve/curves.ts'
 import type { PartyId } from '../../src/protocol/engine/party.ts'
 import { seededRng } from '../simulator/seeded-rng.ts'
 import type { Chance } from './chance.ts'
@@ -25,6 +26,8 @@ export interface CoordinatorHostOptions {
   /** Between the store and whoever uses it, and behind the assembler; for planted mistakes. */
   readonly tamper: (store: CoordinatorStore) => CoordinatorStore
   readonly assembled: (outcome: Uint8Array) => Uint8Array
+  /** Of the assembler. */
+  readonly curves: Curves
   readonly onDown: () => void
 }
 
@@ -45,7 +48,7 @@ export class CoordinatorHost {
 
   constructor(options: CoordinatorHostOptions) {
     this.#o = options
-    this.#assembler = new AssemblerActor(options.facts.curves)
+    this.#assembler = new AssemblerActor(options.curves)
     this.#life = new Life(options.loop)
     this.#life.end()
   }

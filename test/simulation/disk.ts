@@ -54,6 +54,7 @@ const READS: ReadonlySet<string> = new Set([
   'pendingKeys',
   'activeKeys',
   'lookup',
+  'usable',
   'undelivered',
   'missing',
   'getSignature',

@@ -23,6 +23,8 @@ export interface NetworkOptions {
   readonly serve: (id: PartyId) => { readonly life: Life; readonly serve: Serve } | undefined
   /** Whose answers lie, and how often. */
   readonly lies: (id: PartyId) => number
+  /** What it says instead, in good form; undefined: the truth. */
+  readonly lie: (id: PartyId, route: Route, answer: Uint8Array) => Uint8Array | undefined
   readonly note: (text: string) => void
 }
 
@@ -69,7 +71,7 @@ export class Network {
           // Nobody listens: the refusal is as fast as an answer.
           if (signer === undefined) return void life.timers.after(this.#latency(), () => reject(new Error('unreachable')))
           signer.serve(route, this.#changed(frame, faults.corrupt, `to ${id}`)).then(
-            (answer) => this.#answer(id, route, signer.life, life, () => resolve(this.#fromSigner(id, answer))),
+            (answer) => this.#answer(id, route, signer.life, life, () => resolve(this.#fromSigner(id, route, answer))),
             (error: unknown) => this.#answer(id, route, signer.life, life, () => reject(error)),
           )
         })
@@ -95,8 +97,9 @@ export class Network {
     return chance.happens(faults.slow) ? chance.between(...SLOW) : chance.between(...FAST)
   }
 
-  #fromSigner(id: PartyId, answer: Uint8Array): Uint8Array {
-    return this.#changed(this.#changed(answer, this.#o.faults.corrupt, `from ${id}`), this.#o.lies(id), `lie of ${id}`)
+  #fromSigner(id: PartyId, route: Route, answer: Uint8Array): Uint8Array {
+    const said = this.#o.lie(id, route, answer) ?? answer
+    return this.#changed(this.#changed(said, this.#o.faults.corrupt, `from ${id}`), this.#o.lies(id), `lie of ${id}`)
   }
 
   /** A copy, as a network makes one; with one bit, byte or length not what it was. */

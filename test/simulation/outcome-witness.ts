@@ -89,7 +89,9 @@ export class OutcomeWitness {
     const before = this.#keyOf.get(request)
     if (before !== undefined && before !== view.id) this.#violated(`two keys for ${wish.requestId}`)
     this.#keyOf.set(request, view.id)
-    if (view.state !== 'active') this.#violated(`${wish.requestId} was answered with a key that is not active`)
+    // A key that was asked for again may have been frozen meanwhile.
+    if (view.state !== 'active' && view.revision === 0)
+      this.#violated(`${wish.requestId} was answered with a key that is not active`)
     const certificate = CERTIFICATE.decode(Uint8Array.from(Buffer.from(view.certificate, 'base64url')))
     if (!verifyCertificate(certificate, this.#facts.roster, this.#facts.curves))
       this.#violated(`the certificate of ${wish.requestId} does not hold`)

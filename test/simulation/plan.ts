@@ -27,6 +27,8 @@ export interface Plan {
   readonly saboteur: number
   /** Milliseconds by which hosts' clocks differ at most. */
   readonly skew: number
+  /** Freezes, unfreezes and labels during the storm, over all keys. */
+  readonly updates: number
 }
 
 export function planOf(chance: Chance): Plan {
@@ -60,6 +62,7 @@ export function planOf(chance: Chance): Plan {
     directoryLoss: maybe(0.2, 0.2, 1),
     saboteur: chance.happens(0.15) ? 1 + chance.below(n) : 0,
     skew: maybe(0.5, 100, 12_000),
+    updates: Math.floor(maybe(0.6, 1, 7)),
   }
   if (!calm) return plan
   const none = { drop: 0, duplicate: 0, slow: 0, corrupt: 0, diskFull: 0, crashAtWrite: 0, saboteur: 0, partitionEvery: 0 }

@@ -11,7 +11,7 @@ const { values } = parseArgs({
 const first = Number(values.seed)
 const count = Number(values.count)
 const started = performance.now()
-const totals = { signatures: 0, keys: 0, events: 0 }
+const totals = { signatures: 0, keys: 0, updates: 0, events: 0 }
 let failed = 0
 for (let seed = first; seed < first + count; seed++) {
   const { violations, hash, counts } = await simulate(
@@ -20,6 +20,7 @@ for (let seed = first; seed < first + count; seed++) {
   )
   totals.signatures += counts.signatures
   totals.keys += counts.keys
+  totals.updates += counts.updates
   totals.events += counts.events
   if (violations.length > 0) {
     failed += 1

@@ -7,7 +7,9 @@ import { loadNativeCurves } from '../../src/host/curve/native-curves.ts'
 import { Chance } from './chance.ts'
 import { CoordinatorHost } from './coordinator-host.ts'
 import { EventLoop, type Life } from './event-loop.ts'
+import { FreezeWitness } from './freeze-witness.ts'
 import { judgeRest } from './judge-rest.ts'
+import { Liar } from './liar.ts'
 import type { Mistake } from './mistakes.ts'
 import { Network } from './network.ts'
 import { OutcomeWitness } from './outcome-witness.ts'
@@ -35,7 +37,7 @@ export interface Simulation {
   readonly violations: readonly string[]
   /** Of everything that happened; the same seed has the same. */
   readonly hash: string
-  readonly counts: Readonly<Record<'events' | 'signatures' | 'keys' | 'points' | 'virtualMs' | 'faults', number>>
+  readonly counts: Readonly<Record<'events' | 'signatures' | 'keys' | 'updates' | 'points' | 'virtualMs' | 'faults', number>>
 }
 
 /** Virtual time zero. */
@@ -102,8 +104,11 @@ export async function simulate(
   const faults = new Faults(plan)
   const facts = setFacts(`simulation/${seed}`, folder, plan.n, curves)
   const clock = (host: number) => (): number => Math.floor(EPOCH + loop.now + (faults.clocks.get(host) ?? 0))
-  const wire = new WireWitness(facts, () => loop.now, violated)
-  const signers: SignerHost[] = facts.identities.map(
+  const signers: SignerHost[] = []
+  const freezes = new FreezeWitness(facts, signers, violated)
+  const wire = new WireWitness(facts, () => loop.now, freezes, violated)
+  const liar = new Liar(facts, chance.fork('liar'), note)
+  const hosts = facts.identities.map(
     (identity): SignerHost =>
       new SignerHost({
         facts,
@@ -120,6 +125,7 @@ export async function simulate(
         },
       }),
   )
+  signers.push(...hosts)
   const network = new Network({
     loop,
     chance: chance.fork('network'),
@@ -131,7 +137,8 @@ export async function simulate(
       return {
         life: up.life,
         serve: async (route, frame) => {
-          const answer = await up.serve(route, frame)
+          const truth = await up.serve(route, frame)
+          const answer = mistake.answered?.(route, truth) ?? truth
           if (up.life.alive) {
             note(`signer ${id} answers ${route} ${digest(frame)} ${digest(answer)}`)
             wire.answered(signer, signers, route, frame, answer)
@@ -141,6 +148,7 @@ export async function simulate(
       }
     },
     lies: (id) => (id === plan.saboteur ? faults.lies : 0),
+    lie: (id, route, answer) => (id === plan.saboteur && faults.lies > 0 ? liar.lie(id, route, answer) : undefined),
     note,
   })
   const coordinator: CoordinatorHost = new CoordinatorHost({
@@ -164,6 +172,7 @@ export async function simulate(
     note,
     tamper: mistake.coordinatorStore ?? ((store) => store),
     assembled: mistake.assembled ?? ((outcome) => outcome),
+    curves: { ...curves, ...mistake.curves },
     onDown: () => {
       if (!over) storm.coordinatorDown()
     },
@@ -178,6 +187,7 @@ export async function simulate(
     chance: chance.fork('users'),
     coordinator,
     witness: outcomes,
+    freezes,
     now: () => Math.floor(EPOCH + loop.now),
     faults: faults.users,
     note,
@@ -206,6 +216,7 @@ export async function simulate(
     faults.forward(REST_MS)
     await loop.runUntil(() => false, loop.now + REST_BEATS_MS)
     outcomes.judgeNone()
+    freezes.judgeRest()
     judgeRest({ facts, signers, coordinator, keys: outcomes.keys, violated })
     const { events, now } = loop
     if (users.waiting > 0) violated(`${users.waiting} calls were never answered`)
@@ -215,6 +226,7 @@ export async function simulate(
       events,
       signatures: outcomes.signatures,
       keys: workload.keys.length,
+      updates: freezes.updates,
       points: wire.pointsSeen,
       virtualMs: now,
       faults: noted,

@@ -1,15 +1,17 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { keccak_256 } from '@noble/hashes/sha3.js'
-import type { CoordinatorService, SignatureView, SignedRequest } from '../../src/host/api/coordinator-service.ts'
+import type { CoordinatorService, KeyAction, SignatureView, SignedRequest } from '../../src/host/api/coordinator-service.ts'
 import type { ApiProblem } from '../../src/host/api/problem.ts'
 import { toProblem } from '../../src/host/api/to-problem.ts'
 import { StoreError } from '../../src/host/store/store-error.ts'
 import { toHex } from '../../src/protocol/engine/bytes.ts'
 import { authorizationMessage, requestHash } from '../../src/protocol/request/authorize.ts'
-import { encodeDocument, type Payload, type Scheme } from '../../src/protocol/request/document.ts'
+import { encodeDocument, type Payload, type Scheme, type Usage } from '../../src/protocol/request/document.ts'
+import { formatKeyId } from '../../src/protocol/request/ids.ts'
 import type { Chance } from './chance.ts'
 import type { CoordinatorHost } from './coordinator-host.ts'
 import type { EventLoop } from './event-loop.ts'
+import type { FreezeWitness, UpdateWish } from './freeze-witness.ts'
 import type { OutcomeWitness, Sent, SignWish } from './outcome-witness.ts'
 import { OWNERS, type Owner, type SetFacts } from './set-facts.ts'
 
@@ -30,6 +32,11 @@ export interface SignOrder extends SignWish {
   readonly request: SignedRequest
 }
 
+export interface UpdateOrder extends UpdateWish, Sent {
+  readonly action: KeyAction
+  readonly request: SignedRequest
+}
+
 type Result<T> =
   | { readonly type: 'answer'; readonly value: T }
   | { readonly type: 'problem'; readonly problem: ApiProblem }
@@ -37,6 +44,7 @@ type Result<T> =
 
 const CLIENT = { name: 'simulated', credentials: OWNERS }
 const MINUTE = 60_000
+const ACTIONS: Readonly<Record<Usage, KeyAction>> = { frozen: 'freeze', active: 'unfreeze', archived: 'archive' }
 
 export interface UsersOptions {
   readonly facts: SetFacts
@@ -45,6 +53,7 @@ export interface UsersOptions {
   readonly chance: Chance
   readonly coordinator: CoordinatorHost
   readonly witness: OutcomeWitness
+  readonly freezes: FreezeWitness
   readonly now: () => number
   /** Probability that an answer does not arrive. */
   readonly faults: { drop: number }
@@ -112,6 +121,42 @@ export class Users {
       hash: requestHash(document),
       request: this.#signed(owner, document),
     }
+  }
+
+  /** @param revision as its owner counts them. @param label the key's new label, which is all that is to change if `labelling` */
+  updateOrder(key: Key, revision: number, state: Usage, label: string | null, labelling = false): UpdateOrder {
+    const { facts, now } = this.#o
+    const { owner, scheme, keyId } = key
+    const requestId = this.requestId()
+    const issuedAt = now()
+    const document = encodeDocument({
+      type: 'key-update.v1',
+      scheme,
+      keyId,
+      revision,
+      state,
+      label,
+      requestId,
+      audience: facts.rosterFile.audience,
+      issuedAt,
+      expiresAt: issuedAt + 30 * MINUTE,
+    })
+    const action = labelling ? 'label' : ACTIONS[state]
+    const request = this.#signed(owner, document)
+    return { owner, requestId, keyId, revision, state, label, action, request, hash: requestHash(document) }
+  }
+
+  /** @returns once all signers have it. */
+  async update(order: UpdateOrder): Promise<Result<void>> {
+    return await this.#call(
+      order,
+      order.action,
+      (service) => {
+        this.#o.freezes.sent(order)
+        return service.updateKey(formatKeyId(order.keyId), order.action, order.request, CLIENT)
+      },
+      (view) => this.#o.freezes.answered(order, view),
+    )
   }
 
   /** @returns the key once it is active. */

@@ -8,13 +8,19 @@ import { CERTIFICATE } from '../../src/protocol/keygen/certificate.ts'
 import { PUBLIC_PACKAGE } from '../../src/protocol/keygen/key-record.ts'
 import { requestHash } from '../../src/protocol/request/authorize.ts'
 import { purposeOf } from '../../src/protocol/request/instance.ts'
+import type { FreezeWitness } from './freeze-witness.ts'
 import type { SetFacts } from './set-facts.ts'
 import type { SignerHost } from './signer-host.ts'
 
 export interface WatchedSession {
   readonly openedAt: number
   readonly suite: string
-  readonly items: readonly { readonly owner: string; readonly requestId: string; readonly hash: Uint8Array }[]
+  readonly items: readonly {
+    readonly owner: string
+    readonly requestId: string
+    readonly hash: Uint8Array
+    readonly keyId: Uint8Array
+  }[]
 }
 
 /** Both engines' openings: a status per item, then the points of those with status 0 (signing/batch.ts). */
@@ -28,14 +34,16 @@ export class WireWitness {
   readonly #facts: SetFacts
   readonly #now: () => number
   readonly #violated: (what: string) => void
+  readonly #freezes: FreezeWitness
   readonly #sessions = new Map<string, WatchedSession>()
   /** Of each nonce point ever shown: by whom, in which session, for which item. */
   readonly #points = new Map<string, string>()
   /** Of each document: when the sessions were opened in which a share of it left. */
   readonly #shares = new Map<string, number[]>()
 
-  constructor(facts: SetFacts, now: () => number, violated: (what: string) => void) {
+  constructor(facts: SetFacts, now: () => number, freezes: FreezeWitness, violated: (what: string) => void) {
     this.#facts = facts
+    this.#freezes = freezes
     this.#now = now
     this.#violated = violated
   }
@@ -58,10 +66,11 @@ export class WireWitness {
     this.#sessions.set(id, {
       openedAt: this.#now(),
       suite: setup.suite,
-      items: items.map(({ requestId, request }) => ({
+      items: items.map(({ instance, requestId, request }) => ({
         owner: request.credentialId,
         requestId,
         hash: requestHash(request.document),
+        keyId: instance.slice(0, 32),
       })),
     })
   }
@@ -106,12 +115,13 @@ export class WireWitness {
     const statuses = envelopes.map(
       (e) => OPENING.decode((decodeEnvelope(e) as NonNullable<ReturnType<typeof decodeEnvelope>>).body).status,
     )
-    for (const [b, { owner, requestId, hash }] of session.items.entries()) {
+    for (const [b, { owner, requestId, hash, keyId }] of session.items.entries()) {
       if (statuses.some((s) => s[b] !== 0)) continue
       const tenant = this.#facts.credentials.find((c) => c.id === owner)?.tenant ?? ''
       const [claimed] = signer.store?.lookup([{ credentialId: owner, tenant, requestId }]) ?? []
       if (claimed == null || !equalBytes(claimed, hash))
         this.#violated(`a share of ${requestId} left signer ${signer.id} before its claim was stored`)
+      this.#freezes.share(keyId, requestId, signer.id)
       const name = toHex(hash)
       this.#shares.set(name, [...(this.#shares.get(name) ?? []), session.openedAt])
     }

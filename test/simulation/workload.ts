@@ -1,8 +1,9 @@
 import { signatureIdOf } from '../../src/host/api/signature-id.ts'
 import { toHex } from '../../src/protocol/engine/bytes.ts'
-import { SCHEMES } from '../../src/protocol/request/document.ts'
+import { SCHEMES, type Usage } from '../../src/protocol/request/document.ts'
 import type { Chance } from './chance.ts'
 import type { EventLoop } from './event-loop.ts'
+import { KeyKeepers } from './key-keeper.ts'
 import type { Plan } from './plan.ts'
 import { OWNERS } from './set-facts.ts'
 import type { Key, KeyOrder, SignOrder, Users } from './users.ts'
@@ -30,19 +31,22 @@ export class Workload {
   readonly #keys: Key[] = []
   readonly #keyOrders: KeyOrder[] = []
   readonly #cases: Case[] = []
+  readonly #keepers: KeyKeepers
+  #updating = false
 
   constructor(users: Users, loop: EventLoop, chance: Chance, violated: (what: string) => void) {
     this.#users = users
     this.#loop = loop
     this.#chance = chance
     this.#violated = violated
+    this.#keepers = new KeyKeepers(users, loop, chance.fork('keepers'))
   }
 
   get keys(): readonly Key[] {
     return this.#keys
   }
 
-  start({ storm, requests }: Plan): void {
+  start({ storm, requests, updates }: Plan): void {
     const chance = this.#chance
     const first = chance.below(SCHEMES.length)
     const count = 1 + chance.below(3)
@@ -54,6 +58,8 @@ export class Workload {
       for (let k = 0; k < times; k++) this.#loop.after(chance.between(0, storm * 0.4), () => void this.#makeKey(order, storm))
     }
     for (let i = 0; i < requests; i++) this.#loop.after(chance.between(storm * 0.05, storm), () => this.#ask(storm))
+    this.#updating = updates > 0
+    this.#keepers.start(updates, storm, this.#keys)
   }
 
   async #makeKey(order: KeyOrder, until: number): Promise<'active' | 'aborted' | 'open'> {
@@ -113,12 +119,28 @@ export class Workload {
     await Promise.all(this.#keyOrders.map((order) => this.#finishKey(order, until)))
     const fresh = this.#users.keyOrder(this.#chance.pick(OWNERS), this.#chance.pick(SCHEMES))
     if ((await this.#makeKey(fresh, this.#loop.now + PATIENCE)) !== 'active') this.#violated('a healed set makes no key')
+    if (this.#updating) await Promise.all(this.#keys.map((key) => this.#change(key, 'active')))
     const news = this.#keys.map((key) => ({
       order: this.#users.signOrder(key, key.owner, this.#users.requestId()),
       doubtful: false,
       forbidden: false,
     }))
     await Promise.all([...this.#cases, ...news].map((c) => this.#finishCase(c)))
+    if (this.#updating) await Promise.all(this.#keys.map((key) => this.#lockUp(key)))
+  }
+
+  async #change(key: Key, state: Usage): Promise<void> {
+    if (!(await this.#keepers.of(key).insist(state, this.#loop.now + PATIENCE)))
+      this.#violated(`a healed set does not make a key ${state}`)
+  }
+
+  /** Frozen for now, or archived for good: nothing is signed any more. */
+  async #lockUp(key: Key): Promise<void> {
+    await this.#change(key, this.#chance.pick(['frozen', 'archived'] as const))
+    const order = this.#users.signOrder(key, key.owner, this.#users.requestId())
+    const result = await this.#users.sign(order, PATIENCE)
+    const end = result.type === 'problem' ? result.problem.code : result.type
+    if (end !== 'key_frozen') this.#violated(`a key that may not sign: ${order.requestId} ended as ${end}`)
   }
 
   async #finishKey(order: KeyOrder, until: number): Promise<void> {
