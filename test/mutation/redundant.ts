@@ -145,7 +145,7 @@ export const REDUNDANT: readonly Redundant[] = [
     why: 'The library refuses other lengths; said here because what it accepts may change.',
   },
   {
-    file: 'curve/noble-secp256k1.ts',
+    file: 'curve/noble-curves.ts',
     was: 'publicKey.length !== 32',
     why: 'The library refuses other lengths; said here because what it accepts may change.',
   },
