@@ -20,7 +20,8 @@ const STEPS = [
 
 /**
  * What `npm test` runs. Stops at the first step that fails; the last line is `N passed, N failed, N skipped`.
- * `--long` runs test/long instead (soaks, timing, fuzzing), `--rows` writes the table in test/README.md. Other arguments go to vitest, such as a path or `-t name`.
+ * `--long` runs test/long instead (soaks, timing, fuzzing), `--rows` writes the table in test/README.md,
+ * `--kernel` compiles the kernel of src/protocol/dkls23 anew. Other arguments go to vitest, such as a path or `-t name`.
  *
  * @param {string} root
  * @param {string} node
@@ -39,6 +40,7 @@ export async function check(root, node, args) {
     )
 
   if (args.includes('--rows')) return await run('../test/rows/write-table.ts', [])
+  if (args.includes('--kernel')) return await run('../test/protocol/dkls23/write-kernel.ts', [])
 
   for (const { name, script, args: stepArgs } of long ? [] : STEPS) {
     const start = performance.now()

@@ -1,12 +1,11 @@
-import { sha256 } from '@noble/hashes/sha2.js'
-import { concat, equalBytes, u8, u16, u32, wipe } from '../engine/bytes.ts'
+import { equalBytes, u8, u16, wipe } from '../engine/bytes.ts'
 import { Fault } from '../engine/fault.ts'
 import type { PartyId } from '../engine/party.ts'
 import { TAGS } from '../engine/tags.ts'
-import { TH } from '../engine/transcript.ts'
-import { combine } from './gf128.ts'
+import { frame, TH } from '../engine/transcript.ts'
+import { inKernel, type Kernel } from './kernel/kernel.ts'
 import type { ReceiverSetup, SenderSetup } from './pair-record.ts'
-import { BLOCK, challenges, choiceBytes, columnBytes, LAMBDA } from './parameters.ts'
+import { BLOCK, challenges, columnBytes, LAMBDA, rowBytes } from './parameters.ts'
 
 /** What the receiver sends: U (128 columns), and the consistency check. */
 export interface Extension {
@@ -16,44 +15,37 @@ export interface Extension {
 }
 
 /** The j-th 16-byte block of a concatenation. */
-export const block = (bytes: Uint8Array, j: number): Uint8Array => bytes.subarray(BLOCK * j, BLOCK * (j + 1))
+const block = (bytes: Uint8Array, j: number): Uint8Array => bytes.subarray(BLOCK * j, BLOCK * (j + 1))
 
-/** STREAM of DKLS.md: SHA-256 over key and counter. */
-function stream(key: Uint8Array, length: number): Uint8Array {
-  const out = new Uint8Array(Math.ceil(length / 32) * 32)
-  for (let n = 0; n * 32 < length; n++) out.set(sha256(concat(key, u32(n))), 32 * n)
-  return out.subarray(0, length)
+/**
+ * The key of one column, to place `n` of KEYS: the seed is hashed together with everything that names it, never XORed with a session
+ * id (TOB-BRON-6).
+ */
+function makeKey(kernel: Kernel, n: number, sid: Uint8Array, i: number, y: number, seed: Uint8Array): void {
+  const message = frame(TAGS.prg, sid, u16(i), u8(y), seed)
+  kernel.hashTo(kernel.exports.KEYS, 32 * n, message)
+  wipe(message)
 }
 
-/** One column of the matrix: the seed is hashed together with everything that names it, never XORed with a session id (TOB-BRON-6). */
-function column(sid: Uint8Array, i: number, y: number, seed: Uint8Array, length: number): Uint8Array {
-  const key = TH(TAGS.prg, sid, u16(i), u8(y), seed)
-  try {
-    return stream(key, length)
-  } finally {
-    wipe(key)
-  }
+/** chi_m, m < M, to CHI: public once U, in MASKED, is fixed, so that U cannot be chosen to fit them. */
+function makeCoefficients(kernel: Kernel, sid: Uint8Array, count: number): void {
+  const { exports } = kernel
+  const length = LAMBDA * columnBytes(count)
+  kernel.beginHash(TAGS.otExtensionMatrix, [sid], length)
+  kernel.hash(exports.MASKED, length)
+  kernel.put(exports.KEYS, TH(TAGS.otExtensionChi, kernel.endHash()))
+  exports.stream(exports.KEYS.value, exports.CHI.value, BLOCK * challenges(count))
 }
 
-/** chi_m, m < M: public once U is fixed, so that U cannot be chosen to fit them. */
-const coefficients = (sid: Uint8Array, u: Uint8Array, count: number): Uint8Array =>
-  stream(TH(TAGS.otExtensionChi, TH(TAGS.otExtensionMatrix, sid, u)), BLOCK * challenges(count))
-
-/** Rows from columns: bit i of row J is bit J of column i. */
-function transpose(columns: readonly Uint8Array[], count: number): Uint8Array {
-  const rows = new Uint8Array(choiceBytes(count) * 8 * BLOCK)
-  columns.forEach((bits, i) => {
-    for (let J = 0; J < choiceBytes(count) * 8; J++) {
-      const at = BLOCK * J + (i >> 3)
-      rows[at] = (rows[at] as number) | ((((bits[J >> 3] as number) >> (J & 7)) & 1) << (i & 7))
-    }
-  })
-  return rows
+/** Rows from the columns in the kernel. */
+function takeRows(kernel: Kernel, count: number): Uint8Array {
+  kernel.exports.transpose(columnBytes(count))
+  return kernel.take(kernel.exports.MASKED, rowBytes(count))
 }
 
 /**
- * Step 5.1, the receiver: extends 128 seed pairs to rows T_J under the choices in `choices` (columnBytes long; the last 16 bytes are random and
- * hide the others in the check). The caller wipes the rows.
+ * Step 1 (protocols.md 5.1), the receiver: extends 128 seed pairs to rows T_J under the choices in `choices` (columnBytes long; the last 16
+ * bytes are random and hide the others in the check). The caller wipes the rows.
  */
 export function extend(
   setup: ReceiverSetup,
@@ -62,29 +54,27 @@ export function extend(
   count: number,
 ): { readonly extension: Extension; readonly rows: Uint8Array } {
   const length = columnBytes(count)
-  const u = new Uint8Array(LAMBDA * length)
-  const columns: Uint8Array[] = []
-  try {
+  return inKernel(length, (kernel) => {
+    const { exports } = kernel
+    kernel.put(exports.CHOICES, choices)
     for (let i = 0; i < LAMBDA; i++) {
-      const r0 = column(sid, i, 0, block(setup.seeds0, i), length)
-      const r1 = column(sid, i, 1, block(setup.seeds1, i), length)
-      for (let k = 0; k < length; k++) u[i * length + k] = (choices[k] as number) ^ (r0[k] as number) ^ (r1[k] as number)
-      wipe(r0)
-      columns.push(r1)
+      makeKey(kernel, 0, sid, i, 0, block(setup.seeds0, i))
+      makeKey(kernel, 1, sid, i, 1, block(setup.seeds1, i))
+      exports.receiverColumn(i, length)
     }
-    const chi = coefficients(sid, u, count)
-    return {
-      extension: { u, x: combine(chi, choices), t: concat(...columns.map((c) => combine(chi, c))) },
-      rows: transpose(columns, count),
-    }
-  } finally {
-    wipe(...columns)
-  }
+    const u = kernel.take(exports.MASKED, LAMBDA * length)
+    makeCoefficients(kernel, sid, count)
+    exports.combine(exports.CHOICES.value, length, exports.SUMS.value)
+    const x = kernel.take(exports.SUMS, BLOCK)
+    exports.combineAll(length)
+    const t = kernel.take(exports.SUMS, LAMBDA * BLOCK)
+    return { extension: { u, x, t }, rows: takeRows(kernel, count) }
+  })
 }
 
 /**
- * Step 5.2, the sender: rows Q_J with Q_J = T_J xor choice_J Delta. All 128 columns are compared before anything is decided: where a comparison
- * stopped would tell bits of Delta. The caller wipes the rows.
+ * Step 2 (5.2), the sender: rows Q_J with Q_J = T_J xor choice_J Delta. All 128 columns are compared before anything is decided: where a
+ * comparison stopped would tell bits of Delta. The caller wipes the rows.
  * @throws Fault OTE_CHECK naming the receiver; the caller must ban it (protocols.md 7.1).
  */
 export function correlate(
@@ -95,25 +85,23 @@ export function correlate(
   receiver: PartyId,
 ): Uint8Array {
   const length = columnBytes(count)
-  const columns: Uint8Array[] = []
-  const expected = Uint8Array.from(t)
-  try {
-    const chi = coefficients(sid, u, count)
-    const got: Uint8Array[] = []
+  return inKernel(length, (kernel) => {
+    const { exports } = kernel
+    const expected = Uint8Array.from(t)
+    kernel.put(exports.MASKED, u)
     for (let i = 0; i < LAMBDA; i++) {
       const bit = ((setup.delta[i >> 3] as number) >> (i & 7)) & 1
-      const w = column(sid, i, 1 - bit, block(setup.seeds, i), length)
-      for (let k = 0; k < length; k++) w[k] = (w[k] as number) ^ ((u[i * length + k] as number) & -bit)
-      columns.push(w)
-      got.push(combine(chi, w))
-      for (let k = 0; k < BLOCK; k++) expected[BLOCK * i + k] = (expected[BLOCK * i + k] as number) ^ ((x[k] as number) & -bit)
+      makeKey(kernel, 0, sid, i, 1 - bit, block(setup.seeds, i))
+      exports.senderColumn(i, length, bit)
+      for (let k = 0; k < BLOCK; k++)
+        expected[BLOCK * i + k] = (expected[BLOCK * i + k] as number) ^ ((x[k] as number) & (0 - bit))
     }
-    const all = concat(...got)
-    const consistent = equalBytes(all, expected)
-    wipe(all, ...got)
+    makeCoefficients(kernel, sid, count)
+    exports.combineAll(length)
+    const sums = kernel.take(exports.SUMS, LAMBDA * BLOCK)
+    const consistent = equalBytes(sums, expected)
+    wipe(sums, expected)
     if (!consistent) throw new Fault('OTE_CHECK', [receiver])
-    return transpose(columns, count)
-  } finally {
-    wipe(expected, ...columns)
-  }
+    return takeRows(kernel, count)
+  })
 }

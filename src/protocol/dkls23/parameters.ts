@@ -22,6 +22,9 @@ export const choiceBytes = (count: number): number => (count * XI) / 8
 /** L of protocols.md 5.1: bytes of one column of the extended matrix, check bits included. */
 export const columnBytes = (count: number): number => choiceBytes(count) + CHECK
 
+/** Bytes of the rows of the matrix. */
+export const rowBytes = (count: number): number => count * XI * BLOCK
+
 /** M of protocols.md 5.1: coefficients of the consistency check. */
 export const challenges = (count: number): number => Math.ceil(choiceBytes(count) / BLOCK)
 
