@@ -35,6 +35,8 @@ export interface SignerHostOptions {
 }
 
 const CHECK_CLOCK_EVERY_MS = 1_000
+/** One for all lives of all signers: each registry watches the event loop and the collector for good, and a few thousand of them are all that a process does. */
+const METRICS = signerMetrics(createMetrics({ role: 'signer', name: 'simulated' }))
 
 /** One signer: its main thread's handlers, its crypto actor behind a queue as its thread is, and a real store that outlives them. */
 export class SignerHost {
@@ -103,7 +105,7 @@ export class SignerHost {
       now,
       ready: watch.steady,
       log: log(life),
-      metrics: signerMetrics(createMetrics({ role: 'signer', name: `s${identity.id}` })),
+      metrics: METRICS,
     })
     this.#serve = (route, frame) => {
       const handler = handlers[ROUTES[route]]

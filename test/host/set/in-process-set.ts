@@ -78,6 +78,9 @@ const newSecrets = (n: number): SetSecrets => ({
 /** Short enough that silence costs a test little, long enough for a busy machine. */
 const TIMES: CoordinatorTimes = { heartbeat: 20, heartbeatTimeout: 500, exchange: 2000, keygenExchange: 5000 }
 
+/** One for all lives of all signers: each registry watches the event loop and the collector for as long as the process lives. */
+const METRICS = signerMetrics(createMetrics({ role: 'signer', name: 'test' }))
+
 const rng = (length: number): Uint8Array => Uint8Array.from(randomBytes(length))
 
 /** The answer, or a rejection after the link's own deadline: what the transport promises (SignerLink). */
@@ -185,7 +188,7 @@ export async function inProcessSet(options: SetOptions = {}) {
       now,
       ready: () => signer.ready,
       log,
-      metrics: signerMetrics(createMetrics({ role: 'signer', name: `s${identity.id}` })),
+      metrics: METRICS,
     })
     return signer
   }
