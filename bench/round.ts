@@ -232,7 +232,7 @@ async function sign(
     threshold: THRESHOLD,
     links,
     items,
-    supplies,
+    with: supplies === undefined ? { engine: 'frost' } : { engine: 'hm', supplies },
     boots: set.boots(links.map((l) => l.id)),
     roster: set.roster,
     curves: set.curves,

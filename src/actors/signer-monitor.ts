@@ -21,6 +21,8 @@ export interface SignerState {
   readonly status: SignerStatus | null
   /** Its last answer was in another version of the frames than ours: no session can have it until one of us is updated. */
   readonly foreign: boolean
+  /** By `Timers.elapsed`: when it last came back after it had been away or restarted; null while it has been there without interruption. */
+  readonly returnedAt: number | null
 }
 
 export interface SignerMonitorOptions {
@@ -45,6 +47,8 @@ export class SignerMonitor {
   readonly #timers: Timers
   /** Takes back the next heartbeat; between heartbeats only. */
   readonly #waiting = new Map<PartyId, () => void>()
+  /** What ends exchanges under way with a signer when it turns out to be silent; bounded by the exchanges. */
+  readonly #hangUps = new Map<PartyId, Set<() => void>>()
   #stopped = false
 
   constructor(options: SignerMonitorOptions) {
@@ -52,7 +56,10 @@ export class SignerMonitor {
     this.#timers = options.timers ?? SYSTEM_TIMERS
     const since = options.now()
     this.#states = new Map(
-      options.links.map((l) => [l.id, { id: l.id, up: false, since, rttMs: null, heardAt: null, status: null, foreign: false }]),
+      options.links.map((l) => [
+        l.id,
+        { id: l.id, up: false, since, rttMs: null, heardAt: null, status: null, foreign: false, returnedAt: null },
+      ]),
     )
   }
 
@@ -84,6 +91,30 @@ export class SignerMonitor {
     return found.length === signers.length ? found : undefined
   }
 
+  /**
+   * The link, whose exchanges fail as soon as a heartbeat of the signer does: what waits for a silent signer goes on without it after
+   * the time of a heartbeat, and not of an exchange.
+   */
+  watched(link: SignerLink): SignerLink {
+    const hangUps = this.#hangUps.get(link.id) ?? new Set()
+    this.#hangUps.set(link.id, hangUps)
+    return {
+      id: link.id,
+      send: async (route, frame, timeoutMs) => {
+        let hangUp = (): void => {}
+        const silent = new Promise<never>((_, reject) => {
+          hangUp = () => reject(new Error('the signer does not answer heartbeats'))
+        })
+        hangUps.add(hangUp)
+        try {
+          return await Promise.race([link.send(route, frame, timeoutMs), silent])
+        } finally {
+          hangUps.delete(hangUp)
+        }
+      },
+    }
+  }
+
   /** A session could not reach these signers: they count as down until they answer a heartbeat, which is sent at once. */
   report(missing: readonly PartyId[]): void {
     for (const id of missing) {
@@ -110,9 +141,14 @@ export class SignerMonitor {
     const started = this.#timers.elapsed()
     const status = await this.#ask(link)
     if (this.#stopped) return
-    if (status === 'silent') this.report([link.id])
+    if (status === 'silent') this.#silent(link.id)
     else if (status === 'foreign') this.#foreign(link.id)
     else this.#answered(link, status, this.#timers.elapsed() - started)
+  }
+
+  #silent(id: PartyId): void {
+    this.report([id])
+    for (const hangUp of this.#hangUps.get(id) ?? []) hangUp()
   }
 
   #next(id: PartyId, ms: number): void {
@@ -156,7 +192,9 @@ export class SignerMonitor {
     const up = usable
     const since = up === before.up && !restarted ? before.since : this.#o.now()
     const heardAt = this.#o.now()
-    this.#set({ id: link.id, up, since, rttMs: Math.round(rttMs * 100) / 100, heardAt, status, foreign: false })
+    const returned = before.status !== null && up && (!before.up || restarted)
+    const returnedAt = returned ? this.#timers.elapsed() : before.returnedAt
+    this.#set({ id: link.id, up, since, rttMs: Math.round(rttMs * 100) / 100, heardAt, status, foreign: false, returnedAt })
   }
 
   #set(state: SignerState): void {

@@ -2,7 +2,10 @@ import type { PartyId } from '../protocol/engine/party.ts'
 import type { Refusal } from '../protocol/signing/refusal.ts'
 import type { SessionItem } from './signing-session.ts'
 
-export type Engine = 'hm' | 'frost'
+export type Engine = 'hm' | 'dkls23' | 'frost'
+
+/** Two signers of whom at least one has banned the other: DKLs23 and hm go without sets that hold both. */
+export type Banned = readonly (readonly [PartyId, PartyId])[]
 
 export interface Signed {
   readonly signature: Uint8Array
@@ -15,8 +18,12 @@ export interface Signed {
 
 /** Why a request got no signature. */
 export type SigningFailure =
-  | { readonly type: 'quorum'; readonly missing: readonly PartyId[] }
-  | { readonly type: 'engine' }
+  /** `banned`: who of the signers that are there cannot be in one session. */
+  | { readonly type: 'quorum'; readonly missing: readonly PartyId[]; readonly banned: Banned }
+  /** No engine signs for the key with this set, because of `banned` if there are any. */
+  | { readonly type: 'engine'; readonly banned: Banned }
+  /** The signers have not finished what the engine needs among them. */
+  | { readonly type: 'setting_up' }
   | { readonly type: 'refused'; readonly refusal: Refusal; readonly by: readonly PartyId[] }
   | { readonly type: 'timeout' }
   | { readonly type: 'abort'; readonly code: string; readonly culprits: readonly PartyId[] }
@@ -52,6 +59,8 @@ export class SigningJob {
   /** Times it had to wait for something that a session needs, and times there was no quorum for it. */
   waits = 0
   graces = 0
+  /** Sessions of hm it was in that failed. */
+  hmFailures = 0
   released = false
   last: SigningFailure = { type: 'timeout' }
   readonly #resolve: (signed: Signed) => void
@@ -71,9 +80,12 @@ export class SigningJob {
     this.#reject = reject
   }
 
-  /** A session with these signers failed, because of `reasons` if that is known. */
-  mark(signers: readonly PartyId[], reasons: readonly PartyId[]): void {
-    for (const id of signers) this.marks.set(id, (this.marks.get(id) ?? 0) + (reasons.includes(id) ? REASON : 1))
+  /** It was in a session with these signers that failed, because of `reasons` if that is known. */
+  failedIn(engine: Engine, signers: readonly PartyId[], reasons: readonly PartyId[]): void {
+    // Unexplained failures of hm say nothing of whom to take for another engine, and hm has one set only.
+    if (engine === 'hm') this.hmFailures += 1
+    const present = engine === 'hm' ? 0 : 1
+    for (const id of signers) this.marks.set(id, (this.marks.get(id) ?? 0) + (reasons.includes(id) ? REASON : present))
   }
 
   signed(signed: Signed): void {

@@ -1,16 +1,16 @@
 import type { Roster } from '../protocol/channel/roster.ts'
 import type { Curves } from '../protocol/curve/curves.ts'
+import { maxBatch } from '../protocol/dkls23/parameters.ts'
 import type { Rng } from '../protocol/engine/bytes.ts'
 import type { PartyId } from '../protocol/engine/party.ts'
-import { MAX_HM_THRESHOLD } from '../protocol/prss/establish.ts'
 import type { Scheme } from '../protocol/request/document.ts'
+import type { Choice, EngineChoice, Wish } from './engine-choice.ts'
 import { Mailbox } from './mailbox.ts'
 import type { PrssKeeper } from './prss-keeper.ts'
-import { fewestMarks, QuorumPicker } from './quorum.ts'
 import type { SignerLink } from './round.ts'
 import type { SignerMonitor } from './signer-monitor.ts'
-import { type Engine, type Signed, SigningFailed, SigningJob } from './signing-job.ts'
-import { type HmSupplies, type ItemEnd, type SessionItem, type SigningEnd, signingSession } from './signing-session.ts'
+import { type Engine, type Signed, SigningFailed, type SigningFailure, SigningJob } from './signing-job.ts'
+import { type ItemEnd, type SessionItem, type SigningEnd, signingSession } from './signing-session.ts'
 import { SYSTEM_TIMERS, sleep, type Timers } from './timers.ts'
 
 export interface SessionReport {
@@ -24,16 +24,15 @@ export interface SessionReport {
 
 export interface SigningSchedulerOptions {
   readonly links: ReadonlyMap<PartyId, SignerLink>
-  readonly monitor: Pick<SignerMonitor, 'up' | 'down' | 'report' | 'boots' | 'refresh'>
-  readonly prss: Pick<PrssKeeper, 'supplies' | 'ensure' | 'isOff' | 'restock' | 'forget' | 'voidTickets'>
+  readonly monitor: Pick<SignerMonitor, 'down' | 'report' | 'boots' | 'refresh'>
+  readonly engines: Pick<EngineChoice, 'choose' | 'ended' | 'failureNow' | 'signersNeeded'>
+  readonly prss: Pick<PrssKeeper, 'restock' | 'forget' | 'voidTickets'>
   readonly parties: readonly PartyId[]
   readonly roster: Roster
   /** For public checks only. */
   readonly curves: Curves
   readonly rng: Rng
   readonly now: () => number
-  /** Whether ECDSA may be signed by hm. */
-  readonly hm: boolean
   readonly exchangeTimeoutMs: number
   readonly capacity: number
   readonly maxBatch: number
@@ -45,14 +44,16 @@ export interface SigningSchedulerOptions {
   readonly timers?: Timers
 }
 
-/** Sessions one request may take part in; a persistent saboteur costs retries, not an endless loop. */
-const MAX_ATTEMPTS = 4
+/** Sessions one request may take part in: two of hm, and DKLs23 with each pair of three; a saboteur costs retries, not an endless loop. */
+const MAX_ATTEMPTS = 6
 /** Between two looks for a generation and tickets, and after a failure that haste makes worse. */
 const PAUSE_MS = 50
-/** Looks for what an hm session needs; with the pause and the PRSS protocol in between, at least two seconds. */
+/** Looks for what a session needs; with the pauses, and the protocols among signers that bring it, at least two seconds. */
 const MAX_WAITS = 40
 /** Looks for a quorum that is suddenly gone: a connection that broke once is not a dead signer, as the next heartbeat shows. */
 const MAX_GRACES = 5
+/** The signers that said so know better what they hold than their last heartbeats did: another start, a ban, other set-ups. */
+const ASK_AFTER: ReadonlySet<string> = new Set(['SETUP_STALE', 'ABORT', 'PAIR_BANNED', 'PAIR_UNKNOWN'])
 /** Failures of load: whoever is overloaded or restarting is asked again after 2, 4, 8 pauses. */
 const PAUSE_AFTER: ReadonlySet<string> = new Set(['OVERLOADED', 'WORKER_LOST', 'WORKER_FAILURE'])
 /** Documents waiting in one mailbox: 400 of the largest kind. */
@@ -63,14 +64,13 @@ const MAX_BATCH_BYTES = 8 << 20
 interface Run {
   readonly scheme: Scheme
   readonly threshold: number
-  readonly engine: Engine
 }
 
-interface Session {
-  readonly engine: Engine
-  readonly threshold: number
-  readonly signers: readonly PartyId[]
-  readonly supplies: HmSupplies | undefined
+type Plan = Extract<Choice, { readonly type: 'session' }>
+
+interface Session extends Run {
+  readonly plan: Plan
+  readonly boots: readonly Uint8Array[]
   readonly started: number
   readonly ms: number
 }
@@ -84,21 +84,10 @@ export class SigningScheduler {
   readonly #timers: Timers
   /** At most schemes x thresholds in use: 3 x 15. */
   readonly #mailboxes = new Map<string, Mailbox<SigningJob>>()
-  readonly #picker = new QuorumPicker()
 
   constructor(options: SigningSchedulerOptions) {
     this.#o = options
     this.#timers = options.timers ?? SYSTEM_TIMERS
-  }
-
-  /** Which engine signs for keys of this scheme and threshold; null when none can in this set (decisions.md 19). */
-  engineFor(scheme: Scheme, threshold: number): Engine | null {
-    if (scheme !== 'ecdsa-secp256k1') return 'frost'
-    return this.#o.hm && threshold <= MAX_HM_THRESHOLD && 2 * threshold - 1 <= this.#o.parties.length ? 'hm' : null
-  }
-
-  signersNeeded(engine: Engine, threshold: number): number {
-    return engine === 'hm' ? 2 * threshold - 1 : threshold
   }
 
   /** Requests waiting and batches under way, over all mailboxes. */
@@ -117,19 +106,12 @@ export class SigningScheduler {
    * @param deadline milliseconds since the Unix epoch; no new session starts after it.
    */
   async sign(item: SessionItem, scheme: Scheme, threshold: number, deadline: number): Promise<Signed> {
-    const engine = this.engineFor(scheme, threshold)
-    if (engine === null) throw new SigningFailed({ type: 'engine' }, false)
-    this.#assertQuorum(engine, threshold)
+    // A set that cannot sign says so at once instead of queueing what can only time out.
+    const failure = this.#o.engines.failureNow(scheme, threshold)
+    if (failure !== null) throw new SigningFailed(failure, false)
     return await new Promise<Signed>((resolve, reject) => {
-      this.#mailbox({ scheme, threshold, engine }).submit(new SigningJob(item, deadline, this.#timers.elapsed(), resolve, reject))
+      this.#mailbox({ scheme, threshold }).submit(new SigningJob(item, deadline, this.#timers.elapsed(), resolve, reject))
     })
-  }
-
-  // A set that cannot sign says so at once instead of queueing what can only time out.
-  #assertQuorum(engine: Engine, threshold: number): void {
-    const { monitor } = this.#o
-    if (monitor.up().length >= this.signersNeeded(engine, threshold)) return
-    throw new SigningFailed({ type: 'quorum', missing: monitor.down() }, false)
   }
 
   #mailbox(run: Run): Mailbox<SigningJob> {
@@ -160,42 +142,18 @@ export class SigningScheduler {
     }
   }
 
-  /** One session. @returns the jobs that need another; all others are settled. Never rejects. */
-  async #attempt(jobs: readonly SigningJob[], { scheme, threshold, engine }: Run): Promise<readonly SigningJob[]> {
+  /** One session, or as many as the engine needs for so many. @returns the jobs that need another; the rest are settled. Never rejects. */
+  async #attempt(jobs: readonly SigningJob[], run: Run): Promise<readonly SigningJob[]> {
     const live = jobs.filter((job) => this.#mayTry(job))
     if (live.length === 0) return []
     try {
-      const signers = this.#quorum(live, threshold, engine)
-      if (signers === null) return await this.#withoutQuorum(live, this.signersNeeded(engine, threshold))
-      const supplies = engine === 'hm' ? await this.#supplies(threshold, signers) : undefined
-      if (supplies === null) return await this.#wait(live, this.#o.prss.isOff(threshold, signers))
-      // After every wait: as late as can be.
-      const boots = this.#o.monitor.boots(signers)
-      if (boots === undefined) return await this.#withoutQuorum(live, this.signersNeeded(engine, threshold))
-      const started = this.#timers.elapsed()
-      const end = await signingSession({
-        scheme,
-        threshold,
-        links: signers.map((id) => this.#o.links.get(id) as SignerLink),
-        items: live.map((j) => j.item),
-        supplies,
-        boots,
-        roster: this.#o.roster,
-        curves: this.#o.curves,
-        now: this.#o.now(),
-        timeoutMs: this.#o.exchangeTimeoutMs,
-        rng: this.#o.rng,
-        assemble: this.#o.assemble,
-        onTickets: (from, tickets) => this.#o.prss.restock(from, tickets),
-      })
-      const ms = this.#timers.elapsed() - started
-      this.#o.onSession({ engine, scheme, signers, items: live.map((j) => j.item), ms, end })
-      const attempts = Math.max(...live.map((j) => j.attempts))
-      if (end.type === 'failed' && PAUSE_AFTER.has(end.code) && attempts < MAX_ATTEMPTS)
-        await sleep(this.#timers, PAUSE_MS * 2 ** attempts)
-      // Restarted since their last heartbeat.
-      if (end.type === 'failed' && end.code === 'SETUP_STALE') await this.#o.monitor.refresh(end.from)
-      return this.#settle(live, end, { engine, threshold, signers, supplies, started, ms })
+      const choice = await this.#o.engines.choose(wishOf(live, run))
+      if (choice.type === 'none') return await this.#withoutQuorum(live, choice.failure, run)
+      if (choice.type === 'wait') return await this.#wait(live)
+      const most = choice.with.engine === 'dkls23' ? maxBatch(run.threshold) : live.length
+      if (live.length <= most) return await this.#session(live, run, choice)
+      for (const job of live) job.attempts -= 1
+      return (await Promise.all(parts(live, most).map((part) => this.#attempt(part, run)))).flat()
     } catch (error) {
       // A bug of ours: every job gets an answer all the same, and nobody is told that no share left.
       this.#o.onBug(error)
@@ -205,6 +163,39 @@ export class SigningScheduler {
       }
       return live
     }
+  }
+
+  async #session(jobs: readonly SigningJob[], run: Run, plan: Plan): Promise<readonly SigningJob[]> {
+    const { links, monitor, roster, curves, rng, now, exchangeTimeoutMs, assemble, prss, onSession } = this.#o
+    const { signers } = plan
+    // After every wait: as late as can be.
+    const boots = monitor.boots(signers)
+    if (boots === undefined) return await this.#withoutQuorum(jobs, { type: 'quorum', missing: monitor.down(), banned: [] }, run)
+    const started = this.#timers.elapsed()
+    const items = jobs.map((j) => j.item)
+    const end = await signingSession({
+      ...run,
+      with: plan.with,
+      links: signers.map((id) => links.get(id) as SignerLink),
+      items,
+      boots,
+      roster,
+      curves,
+      now: now(),
+      timeoutMs: exchangeTimeoutMs,
+      rng,
+      assemble,
+      onTickets: (from, tickets) => prss.restock(from, tickets),
+    })
+    const ms = this.#timers.elapsed() - started
+    onSession({ engine: plan.with.engine, scheme: run.scheme, signers, items, ms, end })
+    if (end.type === 'failed') {
+      const attempts = Math.max(...jobs.map((j) => j.attempts))
+      if (PAUSE_AFTER.has(end.code) && attempts < MAX_ATTEMPTS) await sleep(this.#timers, PAUSE_MS * 2 ** attempts)
+      monitor.report(end.missing)
+      if (ASK_AFTER.has(end.code)) await monitor.refresh(end.from)
+    }
+    return this.#settle(jobs, end, { ...run, plan, boots, started, ms })
   }
 
   #mayTry(job: SigningJob): boolean {
@@ -217,19 +208,24 @@ export class SigningScheduler {
   }
 
   /** Settles what cannot be helped; the others look again in a moment. */
-  async #withoutQuorum(jobs: readonly SigningJob[], size: number): Promise<readonly SigningJob[]> {
-    const { monitor, parties } = this.#o
+  async #withoutQuorum(
+    jobs: readonly SigningJob[],
+    failure: SigningFailure,
+    { scheme, threshold }: Run,
+  ): Promise<readonly SigningJob[]> {
+    const { engines, parties } = this.#o
     const again = jobs.filter((job) => {
       const [refusal] = job.refusals.values()
       // 403 only when refusals alone leave no quorum; otherwise it is signers that are missing.
-      if (refusal !== undefined && parties.length - job.refusals.size < size) {
+      const left = parties.filter((id) => !job.refusals.has(id))
+      if (refusal !== undefined && engines.failureNow(scheme, threshold, left) !== null) {
         job.fail({ type: 'refused', refusal, by: [...job.refusals.keys()] })
         return false
       }
       job.attempts -= 1
       job.graces += 1
-      if (job.graces <= MAX_GRACES) return true
-      job.fail({ type: 'quorum', missing: monitor.down() })
+      if (failure.type === 'quorum' && job.graces <= MAX_GRACES) return true
+      job.fail(failure)
       return false
     })
     if (again.length > 0) await sleep(this.#timers, PAUSE_MS)
@@ -237,56 +233,40 @@ export class SigningScheduler {
   }
 
   /** No session was held: the attempt does not count, the waiting does. */
-  async #wait(jobs: readonly SigningJob[], inVain: boolean): Promise<readonly SigningJob[]> {
-    if (inVain) {
-      for (const job of jobs) job.fail({ type: 'engine' })
-      return []
-    }
+  async #wait(jobs: readonly SigningJob[]): Promise<readonly SigningJob[]> {
     for (const job of jobs) {
       job.attempts -= 1
       job.waits += 1
-      if (job.waits === MAX_WAITS) job.last = { type: 'abort', code: 'HM_KID', culprits: [] }
+      if (job.waits === MAX_WAITS) job.last = { type: 'setting_up' }
     }
     await sleep(this.#timers, PAUSE_MS)
     return jobs
   }
 
-  #quorum(jobs: readonly SigningJob[], threshold: number, engine: Engine): readonly PartyId[] | null {
-    const up = this.#o.monitor.up()
-    const size = this.signersNeeded(engine, threshold)
-    const refusing = new Set(jobs.flatMap((j) => [...j.refusals.keys()]))
-    const candidates = up.filter((id) => !refusing.has(id))
-    const marks = new Map(candidates.map((id) => [id, jobs.reduce((sum, job) => sum + (job.marks.get(id) ?? 0), 0)]))
-    // hm: always the same set, so that one generation serves all; FROST: all in turn.
-    return engine === 'hm' ? fewestMarks(candidates, size, marks) : this.#picker.pick(candidates, size, marks)
-  }
-
-  async #supplies(threshold: number, signers: readonly PartyId[]): Promise<HmSupplies | null> {
-    const { prss } = this.#o
-    const held = prss.supplies(threshold, signers)
-    if (held !== null) return held
-    await prss.ensure(threshold, signers)
-    return prss.supplies(threshold, signers)
-  }
-
   #settle(jobs: readonly SigningJob[], end: SigningEnd, session: Session): readonly SigningJob[] {
-    if (end.type === 'done') return jobs.filter((job, b) => !this.#settleItem(job, end.items[b] as ItemEnd, session))
-    const { monitor, prss } = this.#o
+    const { prss, engines } = this.#o
+    const { plan, threshold, boots, started } = session
+    const { signers, with: supplied } = plan
+    const items = end.type === 'done' ? end.items : []
+    const failed = end.type === 'failed' ? end : items.find((item) => item.type === 'failed')
+    const fault = failed === undefined ? null : { missing: [], ...failed }
+    engines.ended({ engine: supplied.engine, threshold, signers, boots, started, fault })
+    if (end.type === 'done') return jobs.filter((job, b) => !this.#settleItem(job, items[b] as ItemEnd, session))
     const { code, culprits, missing, from } = end
-    monitor.report(missing)
-    if (code === 'HM_KID' && session.supplies !== undefined)
-      prss.forget(session.threshold, session.signers, session.supplies.digest)
+    if (code === 'HM_KID' && supplied.engine === 'hm') prss.forget(threshold, signers, supplied.supplies.digest)
     if (code === 'HM_TICKET') prss.voidTickets(from)
     for (const job of jobs) {
       job.released ||= end.released
-      job.last = missing.length > 0 ? { type: 'quorum', missing } : { type: 'abort', code, culprits }
-      job.mark(session.signers, [...missing, ...culprits])
+      job.last = missing.length > 0 ? { type: 'quorum', missing, banned: [] } : { type: 'abort', code, culprits }
+      job.failedIn(supplied.engine, signers, [...missing, ...culprits])
     }
     return jobs
   }
 
   /** @returns whether the job is settled. */
-  #settleItem(job: SigningJob, end: ItemEnd, { engine, signers, started, ms }: Session): boolean {
+  #settleItem(job: SigningJob, end: ItemEnd, { plan, started, ms }: Session): boolean {
+    const { signers } = plan
+    const { engine } = plan.with
     if (end.type === 'signed') {
       const { signature, recovery } = end
       job.signed({ signature, recovery, engine, signers, queueMs: started - job.submittedAt, signMs: ms })
@@ -296,11 +276,21 @@ export class SigningScheduler {
     else {
       job.released = true
       job.last = { type: 'abort', code: end.code, culprits: end.culprits }
-      job.mark(signers, end.culprits)
+      job.failedIn(engine, signers, end.culprits)
     }
     return false
   }
 }
+
+const wishOf = (jobs: readonly SigningJob[], run: Run): Wish => {
+  const marks = new Map<PartyId, number>()
+  for (const job of jobs) for (const [id, count] of job.marks) marks.set(id, (marks.get(id) ?? 0) + count)
+  const refusing = new Set(jobs.flatMap((job) => [...job.refusals.keys()]))
+  return { ...run, refusing, marks, hmFailures: Math.max(...jobs.map((job) => job.hmFailures)) }
+}
+
+const parts = <T>(all: readonly T[], size: number): readonly (readonly T[])[] =>
+  Array.from({ length: Math.ceil(all.length / size) }, (_, i) => all.slice(i * size, (i + 1) * size))
 
 /** Jobs that the same signers refused can share a quorum; the others need one of their own. */
 function byRefusals(jobs: readonly SigningJob[]): readonly (readonly SigningJob[])[] {

@@ -1,16 +1,17 @@
-import { decodeEnvelope } from '../protocol/channel/envelope.ts'
 import type { Roster } from '../protocol/channel/roster.ts'
 import { PROTOCOLS, sessionId as sessionIdOf } from '../protocol/channel/setup.ts'
 import { settleViews } from '../protocol/channel/views.ts'
 import type { Curves } from '../protocol/curve/curves.ts'
-import { equalBytes, type Rng } from '../protocol/engine/bytes.ts'
+import { pairedPurpose } from '../protocol/dkls23/purpose.ts'
+import type { Rng } from '../protocol/engine/bytes.ts'
 import { ASSEMBLER, EVERYONE, type PartyId } from '../protocol/engine/party.ts'
-import { ABORT, OPEN_SIGNING, REPLY_TYPES, type Reply, ROUND } from '../protocol/frames/signer-frames.ts'
+import { ABORT, OPEN_SIGNING, REPLY_TYPES, type Reply } from '../protocol/frames/signer-frames.ts'
 import type { Scheme } from '../protocol/request/document.ts'
 import { purposeOf } from '../protocol/request/instance.ts'
 import type { Refusal } from '../protocol/signing/refusal.ts'
 import { ASSEMBLE, ASSEMBLED, OUTCOME_TYPES } from './assembler-commands.ts'
 import { provenCulprits, round, type SignerLink } from './round.ts'
+import { type Letter, type Letters, lettersOf, relayFrames } from './session-mail.ts'
 
 /** One request as the coordinator schedules it. The document goes to the signers untouched. */
 export interface SessionItem {
@@ -35,21 +36,27 @@ export interface HmSupplies {
   readonly tickets: readonly Uint8Array[]
 }
 
+/** An engine with what a session of it needs beside the signers. */
+export type EngineSupplies =
+  | { readonly engine: 'frost' }
+  | { readonly engine: 'hm'; readonly supplies: HmSupplies }
+  /** The set-up of every two of the signers, in the order of `pairsOf`. */
+  | { readonly engine: 'dkls23'; readonly pairs: readonly Uint8Array[] }
+
 export interface SigningSessionOptions {
   readonly scheme: Scheme
   readonly threshold: number
-  /** Ascending; hm: 2t-1 of them, FROST: t. */
+  /** Ascending; hm: 2t-1 of them, else t. */
   readonly links: readonly SignerLink[]
   readonly items: readonly SessionItem[]
-  /** Present: hm. Absent: FROST. */
-  readonly supplies: HmSupplies | undefined
+  readonly with: EngineSupplies
   /** Of the signers, in their order. */
   readonly boots: readonly Uint8Array[]
   readonly roster: Roster
   /** For public checks only. */
   readonly curves: Curves
   readonly now: number
-  /** For each of the two exchanges. */
+  /** For each exchange. */
   readonly timeoutMs: number
   readonly rng: Rng
   readonly assemble: (command: Uint8Array) => Promise<Uint8Array>
@@ -73,7 +80,7 @@ interface SigningFault {
 
 export type SigningEnd = {
   readonly sessionId: Uint8Array
-  /** The second exchange was begun: a share may have left a signer. Before it, none of them has what a share needs. */
+  /** The last exchange was begun: a share may have left a signer. Before it, none of them has what a share needs. */
   readonly released: boolean
 } & ({ readonly type: 'done'; readonly items: readonly ItemEnd[] } | ({ readonly type: 'failed' } & SigningFault))
 
@@ -89,13 +96,26 @@ class Ended extends Error {
 }
 
 /**
- * The session actor of the coordinator for one batch: two exchanges with each signer, then combining and verifying in the worker.
- * It has no authority: it decides who and when, never what. Ends once, with an outcome per item or one failure for all.
+ * To whom a signer's messages of a round go: all others alike, each other one by itself, or both. The answer to the last of them is one
+ * message for the assembler, and is the share.
+ */
+type Addressees = 'everyone' | 'each' | 'everyone and each'
+const ROUNDS: Readonly<Record<EngineSupplies['engine'], readonly Addressees[]>> = {
+  frost: ['everyone'],
+  hm: ['everyone'],
+  dkls23: ['everyone and each', 'each'],
+}
+
+/**
+ * The session actor of the coordinator for one batch: an exchange with each signer to open it and one for each round of messages among
+ * them, then combining and verifying in the worker. It has no authority: it decides who and when, never what. Ends once, with an
+ * outcome per item or one failure for all.
  */
 export async function signingSession(o: SigningSessionOptions): Promise<SigningEnd> {
   const signers = o.links.map((l) => l.id)
+  const rounds = ROUNDS[o.with.engine]
   const setup = {
-    protocol: o.supplies === undefined ? ('frost' as const) : ('hm' as const),
+    protocol: o.with.engine,
     suite: o.scheme,
     keyId: new Uint8Array(32),
     epoch: 0,
@@ -103,31 +123,45 @@ export async function signingSession(o: SigningSessionOptions): Promise<SigningE
     threshold: o.threshold,
     signers,
     boots: o.boots,
-    deadline: Math.ceil(o.now + 2 * o.timeoutMs + SLACK_MS),
+    deadline: Math.ceil(o.now + (1 + rounds.length) * o.timeoutMs + SLACK_MS),
     coordinatorNonce: o.rng(32),
   }
-  const sessionId = sessionIdOf({ ...setup, purpose: purposeOf(o.items.map((i) => i.instance)) })
+  const instances = o.items.map((i) => i.instance)
+  const pairs = o.with.engine === 'dkls23' ? o.with.pairs : []
+  const purpose = o.with.engine === 'dkls23' ? pairedPurpose(instances, pairs) : purposeOf(instances)
+  const sessionId = sessionIdOf({ ...setup, purpose })
   let released = false
   /** Everything the signers sent: evidence when their views differ. */
   const seen: Uint8Array[] = []
   try {
     const open = OPEN_SIGNING.encode({
       setup,
-      generation: o.supplies?.digest ?? new Uint8Array(0),
-      tickets: o.supplies?.tickets ?? [],
-      pairs: [],
+      generation: o.with.engine === 'hm' ? o.with.supplies.digest : new Uint8Array(0),
+      tickets: o.with.engine === 'hm' ? o.with.supplies.tickets : [],
+      pairs,
       items: o.items.map(({ instance, requestId, request }) => ({ instance, requestId, request })),
     })
-    const expected = { sessionId, protocol: PROTOCOLS[setup.protocol], receiver: EVERYONE }
-    const first = await exchange(o, 'openSigning', open, REPLY_TYPES.sent, seen)
-    const openings = first.map((reply, i) => single(reply, { ...expected, round: 1, sender: signers[i] as PartyId }))
-    // Everybody gets the same frame, with its own envelope in it: hm signers compare that copy with what they sent (C2).
-    const relayed = ROUND.encode({ sessionId, round: 1, envelopes: openings.map((e) => e.bytes) })
-    released = true
-    const second = await exchange(o, 'round', relayed, REPLY_TYPES.done, seen)
-    const answers = second.map((reply, i) =>
-      single(reply, { ...expected, round: 2, sender: signers[i] as PartyId, receiver: ASSEMBLER }),
-    )
+    const lettersFrom = (s: number, reply: Reply, number: number, receivers: readonly number[]): Letters => {
+      const sender = signers[s] as PartyId
+      const letters = lettersOf(reply, { sessionId, protocol: PROTOCOLS[setup.protocol], round: number, sender }, receivers)
+      if (letters === null) throw new Ended('MALFORMED', { culprits: [sender], from: [sender] })
+      return letters
+    }
+    let replies = await exchange(o, 'openSigning', () => open, REPLY_TYPES.sent, seen)
+    let openings: readonly Letter[] = []
+    for (const [i, addressees] of rounds.entries()) {
+      const number = i + 1
+      const last = number === rounds.length
+      const mail = replies.map((reply, s) => {
+        const others = addressees === 'everyone' ? [] : signers.filter((_, other) => other !== s)
+        return lettersFrom(s, reply, number, addressees === 'each' ? others : [EVERYONE, ...others])
+      })
+      if (number === 1) openings = mail.map((letters) => letters.get(EVERYONE) as Letter)
+      released = last
+      const frames = relayFrames(sessionId, number, mail)
+      replies = await exchange(o, 'round', frames, last ? REPLY_TYPES.done : REPLY_TYPES.sent, seen)
+    }
+    const answers = replies.map((reply, s) => lettersFrom(s, reply, rounds.length + 1, [ASSEMBLER]).get(ASSEMBLER) as Letter)
     return await combine(o, sessionId, signers, openings, answers)
   } catch (error) {
     if (!(error instanceof Ended)) throw error
@@ -139,7 +173,7 @@ export async function signingSession(o: SigningSessionOptions): Promise<SigningE
   }
 }
 
-/** FROST: signers compare what they saw in round 1. What each has signed tells who made the difference; hm has no such signatures. */
+/** FROST, DKLs23: signers compare what they saw in round 1. What each has signed tells who made the difference; hm has no such signatures. */
 const VIEWS_DIFFER: ReadonlySet<string> = new Set(['INCONSISTENT_BROADCAST', 'FROST_VIEW'])
 
 function settled(
@@ -157,11 +191,11 @@ function settled(
 async function exchange(
   o: SigningSessionOptions,
   route: 'openSigning' | 'round',
-  frame: Uint8Array,
+  frameFor: (id: PartyId) => Uint8Array,
   type: number,
   seen: Uint8Array[],
 ): Promise<readonly Reply[]> {
-  const { replies, missing } = await round(o.links, route, () => frame, o.timeoutMs)
+  const { replies, missing } = await round(o.links, route, frameFor, o.timeoutMs)
   for (const [id, reply] of replies) {
     o.onTickets(id, reply.tickets)
     seen.push(...reply.envelopes, ...reply.exhibits)
@@ -186,52 +220,27 @@ function endOf(others: readonly PartyId[], replies: ReadonlyMap<PartyId, Reply>,
     : new Ended('MALFORMED', { from: others, culprits: others })
 }
 
-interface Expected {
-  readonly sessionId: Uint8Array
-  readonly protocol: number
-  readonly round: number
-  readonly sender: PartyId
-  readonly receiver: number
-}
-
-/** The one envelope of a reply. The connection is pinned to the signer, so wrong headers are that signer's own doing. */
-function single(reply: Reply, expected: Expected): { readonly bytes: Uint8Array; readonly body: Uint8Array } {
-  const bytes = reply.envelopes[0]
-  const envelope = bytes === undefined || reply.envelopes.length !== 1 ? null : decodeEnvelope(bytes)
-  if (
-    bytes === undefined ||
-    envelope === null ||
-    envelope.round !== expected.round ||
-    envelope.sender !== expected.sender ||
-    envelope.receiver !== expected.receiver ||
-    envelope.protocol !== expected.protocol ||
-    !equalBytes(envelope.sessionId, expected.sessionId)
-  ) {
-    throw new Ended('MALFORMED', { culprits: [expected.sender], from: [expected.sender] })
-  }
-  return { bytes, body: envelope.body }
-}
-
 async function combine(
   o: SigningSessionOptions,
   sessionId: Uint8Array,
   signers: readonly PartyId[],
-  openings: readonly { readonly body: Uint8Array }[],
-  answers: readonly { readonly body: Uint8Array }[],
+  openings: readonly Letter[],
+  answers: readonly Letter[],
 ): Promise<SigningEnd> {
+  const hm = o.with.engine === 'hm' ? o.with.supplies : undefined
   const command = ASSEMBLE.encode({
-    engine: o.supplies === undefined ? 'frost' : 'hm',
+    engine: o.with.engine,
     scheme: o.scheme,
     sessionId,
     threshold: o.threshold,
     signers,
-    kids: o.supplies?.kids ?? [],
-    tickets: o.supplies?.tickets ?? [],
+    kids: hm?.kids ?? [],
+    tickets: hm?.tickets ?? [],
     items: o.items.map(({ instance, input, publicKey, verifyingShares }) => ({
       instance,
       input,
       publicKey,
-      verifyingShares: o.supplies === undefined ? signers.map((id) => verifyingShares.get(id) as Uint8Array) : [],
+      verifyingShares: o.with.engine === 'frost' ? signers.map((id) => verifyingShares.get(id) as Uint8Array) : [],
     })),
     openings: openings.map((e) => e.body),
     answers: answers.map((e) => e.body),

@@ -127,6 +127,56 @@ describe('the signer monitor', () => {
     expect(monitor.states()[0]?.status?.version).toBe('8')
   })
 
+  it('ends the exchanges with a signer whose heartbeat fails, and no others', async () => {
+    const { monitor, become } = monitorOf(says(1), says(2))
+    await monitor.start()
+    const ends: string[] = []
+    const never: SignerLink['send'] = () => new Promise(() => {})
+    for (const id of [1, 2]) {
+      monitor
+        .watched({ id, send: never })
+        .send('round', new Uint8Array(0), 60_000)
+        .catch(() => ends.push(`exchange with ${id}`))
+    }
+    // What one session could not reach may be one broken connection: its other exchanges go on.
+    monitor.report([1])
+    await until('1 is back', () => monitor.up().length === 2)
+    expect(ends).toEqual([])
+    become(2, () => Promise.reject(new Error('silent')))
+    await until('2 is down', () => monitor.up().length === 1)
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(ends).toEqual(['exchange with 2'])
+  })
+
+  it('passes answers and errors of exchanges on as they are', async () => {
+    const { monitor } = monitorOf(says(1))
+    const link = (send: SignerLink['send']) => monitor.watched({ id: 1, send })
+    expect(
+      await link(async (route, frame, ms) => Uint8Array.of(route.length, frame.length, ms)).send('round', new Uint8Array(3), 9),
+    ).toEqual(Uint8Array.of(5, 3, 9))
+    const failed = new Error('reset')
+    await expect(link(() => Promise.reject(failed)).send('round', new Uint8Array(3), 9)).rejects.toBe(failed)
+  })
+
+  it('remembers when a signer came back: from its absence, from a start that nobody saw, and not from its first answer', async () => {
+    const { monitor, become } = monitorOf(() => Promise.reject(new Error('not yet')))
+    const returnedAt = () => monitor.states()[0]?.returnedAt
+    await monitor.start()
+    become(1, says(1))
+    await until('up', () => monitor.up().length === 1)
+    expect(returnedAt()).toBeNull()
+    const before = performance.now()
+    monitor.report([1])
+    await until('back', () => monitor.up().length === 1)
+    const first = returnedAt() as number
+    expect(first).toBeGreaterThanOrEqual(before)
+    await new Promise((resolve) => void setTimeout(resolve, 30))
+    expect(returnedAt()).toBe(first)
+    become(1, says(1, { bootNonce: new Uint8Array(32).fill(99) }))
+    await until('restarted', () => returnedAt() !== first)
+    expect(returnedAt()).toBeGreaterThan(first)
+  })
+
   it('says nothing any more once it is stopped, also about a heartbeat under way', async () => {
     const late = Promise.withResolvers<Uint8Array>()
     const { monitor, changes, become, asked } = monitorOf(says(1))

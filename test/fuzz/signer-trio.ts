@@ -233,7 +233,7 @@ export class SignerTrio {
       threshold: 2,
       links,
       items,
-      supplies,
+      with: supplies === undefined ? { engine: 'frost' } : { engine: 'hm', supplies },
       boots: this.#boots(links.map(({ id }) => id)),
       roster: TRIO.roster,
       curves: TRIO.curves,

@@ -50,6 +50,7 @@ export const ATTACK_ROWS = {
   'Z-08': 'a longer challenge in a Fischlin proof',
   'Z-09': 'a point that is hashed before it is known to be on the curve',
   'Z-10': 'proofs with commitment the identity, response zero',
+  'O-11': 'a coordinator that answers a ban by trying the same pair again, in silence',
   'S-01': 'one single-use nonce or request, two different messages',
   'S-02': 'a store or virtual machine rolled back to before the use',
   'S-03': 'a presignature of another key, epoch, signer set, curve or path',

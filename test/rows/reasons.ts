@@ -20,15 +20,13 @@ export const REASONS: Partial<Readonly<Record<RowId, string>>> = {
   '14.2 refresh t': NO_RESHARE,
   '14.2 reshare C': NO_RESHARE,
   '14.2 reshare crash': NO_RESHARE,
-  'hm 7.3 breaker':
-    'There is one ECDSA engine, so nothing to switch to; sessions that fail mark their signers, which are then left out where others can do.',
   'hm 7.5 blame': 'There is no blame protocol: a failed session names nobody beyond what a share’s own encoding convicts.',
   'hm 7.6 two engines': 'There is one ECDSA engine and no oblivious transfer.',
 }
 
 /** Whole groups of the two lists whose subject does not exist; they get rows when it does. */
 export const ABSENT_GROUPS: readonly { readonly rows: string; readonly about: string; readonly why: string }[] = [
-  { rows: 'O-01 to O-14, 14.3, 14.4', about: 'oblivious transfer and DKLs', why: 'There is no DKLs engine yet.' },
+  { rows: 'O-01 to O-10, O-12 to O-14, 14.3, 14.4', about: 'oblivious transfer and DKLs', why: 'There is no DKLs engine yet.' },
   { rows: '14.5', about: 'signing with DKLs', why: 'There is no DKLs engine yet; its rows about requests stand under S.' },
   { rows: 'R-01 to R-13', about: 'refresh, reshare, backup, import, export', why: NO_RESHARE },
   {

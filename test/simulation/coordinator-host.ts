@@ -93,6 +93,7 @@ export class CoordinatorHost {
           life.timers.after(chance.between(...ASSEMBLY), () => resolve(assembled(this.#assembler.call(command))))
         }),
       onSession: () => {},
+      onPair: () => {},
       log: log(life),
       times: TIMES,
       timers: life.timers,

@@ -1,3 +1,5 @@
+import type { PairCondition } from '../../actors/pair-keeper.ts'
+import type { Engine } from '../../actors/signing-job.ts'
 import type { Scheme, Usage } from '../../protocol/request/document.ts'
 
 /** Who is connected over mTLS: a configured client of the coordinator, named by its certificate fingerprint. */
@@ -53,7 +55,8 @@ export interface SignatureView {
     | { readonly scheme: 'ecdsa-secp256k1'; readonly compact: Uint8Array; readonly recovery: number }
     | { readonly scheme: 'schnorr-secp256k1' | 'eddsa-ed25519'; readonly compact: Uint8Array }
     | null
-  readonly engine: 'hm' | 'frost'
+  /** Which signed, and who, once it is signed; before that the engine it would be signed with now. */
+  readonly engine: Engine
   readonly signers: readonly number[]
   /** The last session it was tried in, while the coordinator remembers it. */
   readonly sessionId?: string
@@ -72,7 +75,7 @@ export interface SessionItemView {
 export interface SessionView {
   /** `ses_` and 64 hex digits. */
   readonly id: string
-  readonly engine: 'hm' | 'frost'
+  readonly engine: Engine
   readonly scheme: Scheme
   readonly state: 'done' | 'failed'
   readonly code: string | null
@@ -95,6 +98,12 @@ export interface SignerView {
   readonly since: string
 }
 
+export interface PairView {
+  readonly signers: readonly string[]
+  readonly state: PairCondition
+  readonly bannedBy: readonly string[]
+}
+
 export interface SetView {
   readonly id: string
   readonly rosterHash: string
@@ -102,7 +111,15 @@ export interface SetView {
   readonly threshold: number
   readonly parties: number
   readonly signers: readonly SignerView[]
-  readonly engines: Readonly<Record<string, 'hm' | 'frost' | null>>
+  readonly engines: Readonly<Record<string, Engine | null>>
+  /** hm kept failing: until then DKLs23 signs what it can. */
+  readonly hmOffUntil: string | null
+  /** What DKLs23 needs between every two signers. */
+  readonly pairs: {
+    readonly ready: number
+    readonly total: number
+    readonly list: readonly PairView[]
+  }
   readonly quorum: 'full' | 'degraded' | 'lost'
 }
 

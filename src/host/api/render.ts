@@ -112,6 +112,12 @@ export function renderSet(view: SetView): SetJson {
     parties: view.parties,
     quorum: view.quorum,
     engines: { ...view.engines },
+    hm_off_until: view.hmOffUntil,
+    pairs: {
+      ready: view.pairs.ready,
+      total: view.pairs.total,
+      list: view.pairs.list.map((pair) => ({ signers: [...pair.signers], state: pair.state, banned_by: [...pair.bannedBy] })),
+    },
     signers: view.signers.map((signer) => ({
       index: signer.index,
       name: signer.name,

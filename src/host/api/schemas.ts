@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi'
+import { PAIR_CONDITIONS } from '../../actors/pair-keeper.ts'
 import { printable } from '../../protocol/request/fields.ts'
 import { PROBLEM_CODES } from './problem.ts'
 
@@ -42,7 +43,9 @@ const SetId = z
 
 export const Scheme = z.enum(['ecdsa-secp256k1', 'schnorr-secp256k1', 'eddsa-ed25519']).openapi('Scheme')
 const Time = z.iso.datetime().openapi({ description: 'RFC 3339, UTC' })
-const Engine = z.enum(['hm', 'frost'])
+const Engine = z.enum(['hm', 'dkls23', 'frost']).openapi('Engine', {
+  description: 'hm: ECDSA, fast, 2t-1 signers. dkls23: ECDSA with t signers. frost: BIP-340 and Ed25519, t signers.',
+})
 
 const MAX_LABEL = 64
 export const Label = z
@@ -187,6 +190,24 @@ export const SetState = z
     engines: z
       .record(z.string(), Engine.nullable())
       .openapi({ description: 'Per scheme the engine in use; null: none can run now' }),
+    hm_off_until: Time.nullable().openapi({
+      description: 'hm failed again and again although its signers were up: an alarm. Until then dkls23 signs',
+    }),
+    pairs: z
+      .strictObject({
+        ready: z.int(),
+        total: z.int(),
+        list: z.array(
+          z.strictObject({
+            signers: z.array(z.string()),
+            state: z.enum(PAIR_CONDITIONS).openapi({
+              description: '`banned` ends by an act of the operator only; what is `burnt` or `missing` is set up by itself',
+            }),
+            banned_by: z.array(z.string()),
+          }),
+        ),
+      })
+      .openapi({ description: 'What dkls23 needs between every two signers; empty where it is not used' }),
     signers: z.array(
       z.strictObject({
         index: z.int(),

@@ -1,3 +1,4 @@
+import type { EcdsaEngine } from '../../actors/engine-choice.ts'
 import type { Credential } from '../../protocol/request/authorize.ts'
 import type { LogLevel } from '../log.ts'
 import type { ClientEntry, PrincipalEntry } from './access-files.ts'
@@ -40,8 +41,8 @@ export interface CoordinatorConfig extends HostConfig {
   readonly signers: readonly SignerAddress[]
   readonly clients: readonly ClientEntry[]
   readonly defaultThreshold: number
-  /** Empty: ECDSA keys can be made but not signed with. */
-  readonly ecdsaEngines: readonly 'hm'[]
+  /** The preferred one first. Empty: ECDSA keys can be made but not signed with. */
+  readonly ecdsaEngines: readonly EcdsaEngine[]
   readonly maxBatch: number
   /** Per mailbox. */
   readonly maxQueue: number

@@ -1,3 +1,4 @@
+import { ECDSA_ENGINES } from '../../actors/engine-choice.ts'
 import { MAX_BATCH } from '../../protocol/signing/batch.ts'
 import { LOG_LEVELS } from '../log.ts'
 import {
@@ -70,7 +71,11 @@ export const COORDINATOR = {
     'who may connect: name, certificate fingerprint, credentials of each client',
   ),
   QUORATE_THRESHOLD: withDefault(integer(2, 16), '2', 'the set’s usual threshold: what readiness is judged by'),
-  QUORATE_ECDSA_ENGINES: withDefault(listOf(oneOf('hm'), 4), 'hm', 'ECDSA engines used; empty: no ECDSA'),
+  QUORATE_ECDSA_ENGINES: withDefault(
+    listOf(oneOf(...ECDSA_ENGINES), 4),
+    ECDSA_ENGINES.join(),
+    'ECDSA engines used, the preferred one first: hm is fast and needs 2t-1 signers, dkls23 needs t; empty: no ECDSA',
+  ),
   QUORATE_MAX_BATCH: withDefault(integer(1, MAX_BATCH), String(MAX_BATCH), 'signatures in one batch'),
   QUORATE_MAX_QUEUE: withDefault(integer(1, 100_000), '4096', 'requests waiting in one mailbox; above it: 503 overloaded'),
   QUORATE_BATCHES_IN_FLIGHT: withDefault(integer(1, 64), '4', 'batches of one mailbox under way at a time'),

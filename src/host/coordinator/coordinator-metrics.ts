@@ -1,11 +1,15 @@
+import type { EngineChoice } from '../../actors/engine-choice.ts'
+import { PAIR_CONDITIONS, type PairKeeper } from '../../actors/pair-keeper.ts'
 import type { SignerMonitor } from '../../actors/signer-monitor.ts'
 import type { SessionReport } from '../../actors/signing-scheduler.ts'
 import type { WorkerPool } from '../../actors/worker-pool.ts'
 import type { Metrics } from '../metrics.ts'
+import type { PairEvent } from './coordinator.ts'
 import type { SignerNames } from './signer-names.ts'
 
 export interface CoordinatorMetrics {
   readonly session: (report: SessionReport) => void
+  readonly pair: (event: PairEvent) => void
 }
 
 const BATCH_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256]
@@ -16,6 +20,8 @@ export function coordinatorMetrics(
   sources: {
     readonly load: () => { readonly waiting: number; readonly inFlight: number }
     readonly monitor: SignerMonitor
+    readonly engines: Pick<EngineChoice, 'breakerLeft'>
+    readonly pairs: Pick<PairKeeper, 'views'>
     readonly names: SignerNames
     readonly pool: WorkerPool
   },
@@ -32,10 +38,19 @@ export function coordinatorMetrics(
   metrics.gauge('signer_rtt_seconds', 'Round trip of the last heartbeat', ['signer'], (g) => {
     for (const s of sources.monitor.states()) g.set({ signer: sources.names.of([s.id])[0] ?? '' }, (s.rttMs ?? 0) / 1000)
   })
+  const events = metrics.counter('pair_events_total', 'Set-ups of pairs for DKLs23 made and failed, and bans', ['event'])
+  metrics.gauge('pairs', 'Pairs of signers by the state of their set-up for DKLs23', ['state'], (g) => {
+    const views = sources.pairs.views()
+    for (const state of PAIR_CONDITIONS) g.set({ state }, views.filter(({ condition }) => condition === state).length)
+  })
+  metrics.gauge('hm_off', 'Whether hm is off because it kept failing', [], (g) =>
+    g.set(sources.engines.breakerLeft() > 0 ? 1 : 0),
+  )
   metrics.gauge('worker_utilization', 'Share of time the workers are busy', ['worker'], (g) => {
     for (const [index, use] of sources.pool.utilization().entries()) g.set({ worker: String(index) }, use)
   })
   return {
+    pair: (event) => events.inc({ event }),
     session: ({ engine, scheme, items: batch, ms, end }) => {
       const size = batch.length
       sessions.inc({ engine, code: end.type === 'done' ? 'done' : end.code })

@@ -1,5 +1,6 @@
+import type { EngineChoice } from '../../actors/engine-choice.ts'
+import type { PairKeeper } from '../../actors/pair-keeper.ts'
 import type { SignerMonitor } from '../../actors/signer-monitor.ts'
-import type { SigningScheduler } from '../../actors/signing-scheduler.ts'
 import { toHex } from '../../protocol/engine/bytes.ts'
 import { requestHash } from '../../protocol/request/authorize.ts'
 import { type Document, type KeyUpdateDocument, parseDocument, SCHEMES, type Usage } from '../../protocol/request/document.ts'
@@ -15,17 +16,20 @@ import { keyView } from './directory.ts'
 import type { KeyService } from './key-service.ts'
 import type { KeyUpdates } from './key-updates.ts'
 import type { SessionLog } from './session-log.ts'
+import { signerNames } from './signer-names.ts'
 import type { SigningService } from './signing-service.ts'
 
 export interface CoordinatorServiceOptions {
-  readonly config: Pick<CoordinatorConfig, 'roster' | 'signers' | 'defaultThreshold'>
+  readonly config: Pick<CoordinatorConfig, 'roster' | 'signers' | 'defaultThreshold' | 'ecdsaEngines'>
   readonly keys: KeyService
   readonly updates: KeyUpdates
   readonly signing: SigningService
-  readonly scheduler: SigningScheduler
+  readonly engines: Pick<EngineChoice, 'inUse' | 'breakerLeft'>
+  readonly pairs: Pick<PairKeeper, 'views'>
   readonly sessions: SessionLog
   readonly monitor: SignerMonitor
   readonly store: CoordinatorStore
+  readonly now: () => number
 }
 
 /** The coordinator behind its API: form, limits and who may see what; everything else is the signers' decision. */
@@ -92,7 +96,7 @@ export function coordinatorService(o: CoordinatorServiceOptions): CoordinatorSer
       return found
     },
     set: () => setView(o),
-    ready: () => SCHEMES.some((scheme) => canSign(o, scheme)),
+    ready: () => SCHEMES.some((scheme) => o.engines.inUse(scheme, o.config.defaultThreshold) !== null),
   }
 }
 const ownersOf = (request: SignedRequest): readonly string[] => request.authorizations.map((a) => a.credentialId)
@@ -142,18 +146,13 @@ function admitted(request: SignedRequest, client: Client, audience: string): Doc
   return document
 }
 
-function canSign(o: CoordinatorServiceOptions, scheme: (typeof SCHEMES)[number]): boolean {
-  const threshold = o.config.defaultThreshold
-  const engine = o.scheduler.engineFor(scheme, threshold)
-  return engine !== null && o.monitor.up().length >= o.scheduler.signersNeeded(engine, threshold)
-}
-
 function setView(o: CoordinatorServiceOptions): SetView {
   const { roster, audience } = o.config.roster
   const { defaultThreshold } = o.config
   const states = new Map(o.monitor.states().map((s) => [s.id, s]))
   const up = o.monitor.up().length
-  const engines = SCHEMES.map((scheme) => [scheme, canSign(o, scheme) ? o.scheduler.engineFor(scheme, defaultThreshold) : null])
+  const hmOff = o.engines.breakerLeft()
+  const engines = SCHEMES.map((scheme) => [scheme, o.engines.inUse(scheme, defaultThreshold)])
   return {
     id: audience,
     rosterHash: `0x${toHex(roster.hash)}`,
@@ -174,7 +173,24 @@ function setView(o: CoordinatorServiceOptions): SetView {
       }
     }),
     engines: Object.fromEntries(engines),
+    hmOffUntil: hmOff > 0 ? formatTime(Math.floor(o.now() + hmOff)) : null,
+    pairs: pairsView(o),
     quorum: up === roster.members.length ? 'full' : up >= defaultThreshold ? 'degraded' : 'lost',
+  }
+}
+
+/** How far the signers are with what DKLs23 needs between every two of them; nothing where it is not used. */
+function pairsView({ config, pairs }: CoordinatorServiceOptions): SetView['pairs'] {
+  const names = signerNames(config.signers)
+  const views = config.ecdsaEngines.includes('dkls23') ? pairs.views() : []
+  return {
+    ready: views.filter(({ condition }) => condition === 'ok').length,
+    total: views.length,
+    list: views.map(({ parties, condition, bannedBy }) => ({
+      signers: names.of(parties),
+      state: condition,
+      bannedBy: names.of(bannedBy),
+    })),
   }
 }
 

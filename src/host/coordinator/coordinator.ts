@@ -1,4 +1,6 @@
 import type { Logger } from 'pino'
+import { EngineChoice } from '../../actors/engine-choice.ts'
+import { PairKeeper } from '../../actors/pair-keeper.ts'
 import { PrssKeeper } from '../../actors/prss-keeper.ts'
 import type { SignerLink } from '../../actors/round.ts'
 import { SignerMonitor, type SignerState } from '../../actors/signer-monitor.ts'
@@ -49,6 +51,7 @@ export interface CoordinatorOptions {
   /** Combines and verifies a batch; see actors/assembler-actor.ts. */
   readonly assemble: (command: Uint8Array) => Promise<Uint8Array>
   readonly onSession: (report: SessionReport) => void
+  readonly onPair: (event: PairEvent) => void
   readonly log: Logger
   readonly times?: CoordinatorTimes
   readonly timers?: Timers
@@ -59,6 +62,9 @@ const SHARE = 1 / 2
 
 /** Request ids written into one log line. */
 const MAX_LOGGED = 8
+
+/** What became of a pair's set-up for DKLs23, or that a signer has banned another. */
+export type PairEvent = 'set_up' | 'failed' | 'banned'
 
 /** All parts of a coordinator but its HTTP server, workers and connections. */
 export function createCoordinator(o: CoordinatorOptions) {
@@ -78,8 +84,10 @@ export function createCoordinator(o: CoordinatorOptions) {
     onChange: (state) => onChange(state),
     timers,
   })
+  /** For sessions: they end as soon as a signer is known to be silent. */
+  const watched = new Map([...links].map(([id, link]) => [id, monitor.watched(link)]))
   const prss = new PrssKeeper({
-    links,
+    links: watched,
     monitor,
     stock,
     rosterHash: roster.hash,
@@ -89,16 +97,48 @@ export function createCoordinator(o: CoordinatorOptions) {
     onEstablished: (threshold, signers, ms) => log.info({ threshold, signers, ms }, 'PRSS generation established'),
     onFailed: (threshold, signers, why) => log.warn({ threshold, signers, why }, 'PRSS generation failed'),
   })
-  const scheduler = new SigningScheduler({
-    links,
+  const pairs = new PairKeeper({
+    links: watched,
     monitor,
+    rosterHash: roster.hash,
+    rng,
+    now,
+    timeoutMs: 2 * times.exchange,
+    timers,
+    onEstablished: (pair, ms) => {
+      o.onPair('set_up')
+      log.info({ signers: names.of(pair), ms: Math.round(ms) }, 'pair set up for DKLs23')
+    },
+    onFailed: (pair, why) => {
+      o.onPair('failed')
+      log.warn({ signers: names.of(pair), why }, 'set-up of a pair for DKLs23 failed')
+    },
+    onBan: (by, peer, code) => {
+      o.onPair('banned')
+      const [who, whom] = names.of([by, peer])
+      log.error({ by: who, signer: whom, code }, 'a signer has banned another: no ECDSA with both until its operator acts')
+    },
+  })
+  const engines = new EngineChoice({
+    monitor,
+    prss,
+    pairs,
+    parties: roster.members.map((m) => m.id),
+    ecdsaEngines: config.ecdsaEngines,
+    timers,
+    onBreaker: (threshold, signers) =>
+      log.error({ threshold, signers: names.of(signers) }, 'hm keeps failing and is off for ten minutes: a signer may be lying'),
+  })
+  const scheduler = new SigningScheduler({
+    links: watched,
+    monitor,
+    engines,
     prss,
     parties: roster.members.map((m) => m.id),
     roster,
     curves,
     rng,
     now,
-    hm: config.ecdsaEngines.includes('hm'),
     exchangeTimeoutMs: times.exchange,
     capacity: config.maxQueue,
     maxBatch: config.maxBatch,
@@ -154,6 +194,7 @@ export function createCoordinator(o: CoordinatorOptions) {
   })
   const signing = new SigningService({
     scheduler,
+    engines,
     directory,
     store,
     commits,
@@ -167,8 +208,9 @@ export function createCoordinator(o: CoordinatorOptions) {
   onChange = upkeep({
     links,
     monitor,
-    scheduler,
+    engines,
     prss,
+    ...(config.ecdsaEngines.includes('dkls23') && { pairs }),
     delivery,
     updates,
     names,
@@ -176,6 +218,6 @@ export function createCoordinator(o: CoordinatorOptions) {
     now,
     log,
   })
-  const service = coordinatorService({ config, keys, updates, signing, scheduler, sessions, monitor, store })
-  return { service, monitor, prss, scheduler, delivery, signing, names }
+  const service = coordinatorService({ config, keys, updates, signing, engines, pairs, sessions, monitor, store, now })
+  return { service, monitor, prss, pairs, engines, scheduler, delivery, signing, names }
 }

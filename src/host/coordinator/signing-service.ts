@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
+import type { EngineChoice } from '../../actors/engine-choice.ts'
 import { MailboxFull } from '../../actors/mailbox.ts'
-import { type Signed, SigningFailed } from '../../actors/signing-job.ts'
+import { type Banned, type Signed, SigningFailed } from '../../actors/signing-job.ts'
 import type { SigningScheduler } from '../../actors/signing-scheduler.ts'
 import type { SessionItem } from '../../actors/signing-session.ts'
 import type { Timers } from '../../actors/timers.ts'
@@ -22,6 +23,7 @@ import { decodeView, encodeView } from './stored-view.ts'
 
 export interface SigningServiceOptions {
   readonly scheduler: SigningScheduler
+  readonly engines: Pick<EngineChoice, 'enginesFor' | 'inUse'>
   readonly directory: KeyDirectory
   readonly store: CoordinatorStore
   readonly commits: GroupCommit
@@ -113,15 +115,17 @@ export class SigningService {
   }
 
   #begin(request: SignedRequest, document: SignDocument, hash: Uint8Array, owner: string, arrived: number): InFlight {
-    const { directory, scheduler, now, timeoutMs } = this.#o
+    const { directory, engines, now, timeoutMs } = this.#o
     if (document.expiresAt <= now() - CLOCK_SKEW_MS) throw new ApiProblem('request_expired', 'the request has expired')
     const key = directory.find(document.keyId)
     if (key === undefined || key.row.owner !== owner) throw new ApiProblem('key_not_found', 'there is no such key')
     if (key.row.scheme !== document.scheme) throw new ApiProblem('payload_invalid', `the key signs ${key.row.scheme}`)
-    const engine = scheduler.engineFor(document.scheme, key.row.threshold)
-    if (engine === null) {
-      throw new ApiProblem('engine_unavailable', 'with this threshold ECDSA needs an engine that this version does not have')
+    const [usual] = engines.enginesFor(document.scheme, key.row.threshold)
+    if (usual === undefined) {
+      throw new ApiProblem('engine_unavailable', 'the engine that signs for keys of this threshold is switched off')
     }
+    // What it is really signed with is said when it is signed.
+    const engine = engines.inUse(document.scheme, key.row.threshold) ?? usual
     const item = sessionItem(request, document, key, hash)
     const deadline = Math.min(now() + timeoutMs, document.expiresAt + CLOCK_SKEW_MS)
     const pending = {
@@ -261,13 +265,20 @@ function failureProblem({ failure, released }: SigningFailed, names: SignerNames
   const outcome = released ? 'unknown' : 'none'
   switch (failure.type) {
     case 'quorum':
-      return new ApiProblem('quorum_unavailable', 'too few signers are reachable', {
+      return new ApiProblem('quorum_unavailable', `too few signers are reachable${bansOf(failure.banned, names)}`, {
         missing: names.of(failure.missing),
         retryAfterMs: 1000,
         outcome,
       })
+    case 'setting_up':
+      return new ApiProblem('quorum_unavailable', 'the signers are still setting up what the engine needs', {
+        retryAfterMs: 1000,
+        outcome,
+      })
     case 'engine':
-      return new ApiProblem('engine_unavailable', 'no engine of this set signs for the key')
+      return new ApiProblem('engine_unavailable', `no engine of this set signs for the key${bansOf(failure.banned, names)}`, {
+        outcome,
+      })
     case 'refused': {
       const code = isProblemCode(failure.refusal) ? failure.refusal : 'policy_denied'
       return new ApiProblem(code, 'the signers refused the request', { outcome })
@@ -283,4 +294,10 @@ function failureProblem({ failure, released }: SigningFailed, names: SignerNames
         ...(failure.culprits.length > 0 && { culprits: names.of(failure.culprits) }),
       })
   }
+}
+
+/** A ban is said to whoever it stops, and not only to the log: only an operator can lift it (attacks.md O-11). */
+function bansOf(banned: Banned, names: SignerNames): string {
+  const pairs = banned.map((pair) => names.of(pair).join(' and '))
+  return pairs.length === 0 ? '' : `; by a ban, these do not sign together: ${pairs.join(', ')}`
 }

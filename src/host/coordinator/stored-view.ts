@@ -35,7 +35,7 @@ type Row = ReturnType<typeof STORED.decode>
 /** Version 1 ends without a check sum. */
 const VERSION = 2
 const CHECK = 4
-const ENGINES = ['hm', 'frost'] as const
+const ENGINES = ['hm', 'frost', 'dkls23'] as const
 
 /** @throws RangeError unless the view is of a finished signature. */
 export function encodeView(view: SignatureView): Uint8Array {

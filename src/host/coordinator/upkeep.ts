@@ -1,8 +1,9 @@
 import type { Logger } from 'pino'
+import type { EngineChoice } from '../../actors/engine-choice.ts'
+import type { PairKeeper } from '../../actors/pair-keeper.ts'
 import type { PrssKeeper } from '../../actors/prss-keeper.ts'
 import type { SignerLink } from '../../actors/round.ts'
 import type { SignerMonitor, SignerState } from '../../actors/signer-monitor.ts'
-import type { SigningScheduler } from '../../actors/signing-scheduler.ts'
 import type { PartyId } from '../../protocol/engine/party.ts'
 import { FRAMES_VERSION } from '../../protocol/frames/signer-frames.ts'
 import type { KeyDelivery } from './key-delivery.ts'
@@ -12,8 +13,10 @@ import type { SignerNames } from './signer-names.ts'
 export interface UpkeepOptions {
   readonly links: ReadonlyMap<PartyId, SignerLink>
   readonly monitor: Pick<SignerMonitor, 'up'>
-  readonly scheduler: Pick<SigningScheduler, 'engineFor' | 'signersNeeded'>
+  readonly engines: Pick<EngineChoice, 'hmSet'>
   readonly prss: Pick<PrssKeeper, 'ensure'>
+  /** Absent: this coordinator does not use DKLs23. */
+  readonly pairs?: Pick<PairKeeper, 'tend'>
   readonly delivery: Pick<KeyDelivery, 'settle' | 'rebuild'>
   readonly updates: Pick<KeyUpdates, 'settle'>
   readonly names: SignerNames
@@ -26,9 +29,9 @@ export interface UpkeepOptions {
 /** After a rebuild that found signers away, or the one asked unable to answer. */
 const REBUILD_AGAIN_MS = 5_000
 
-/** What the coordinator does beside requests, driven by heartbeats: logs who came and went, supplies hm, finishes keys. */
+/** What the coordinator does beside requests, driven by heartbeats: logs who came and went, supplies hm and DKLs23, finishes keys. */
 export function upkeep(o: UpkeepOptions): (state: SignerState) => void {
-  const { links, monitor, scheduler, prss, delivery, updates, names, threshold, log } = o
+  const { links, monitor, engines, prss, pairs, delivery, updates, names, threshold, log } = o
   const before = new Map<PartyId, string>()
   // At every start, whatever the directory holds: it may be an old copy, or one whose rebuilding a crash cut off, and neither knows
   // what it lacks. Each signer is asked once: one alone could leave out keys.
@@ -57,9 +60,9 @@ export function upkeep(o: UpkeepOptions): (state: SignerState) => void {
     }
     before.set(id, condition)
     if (!up) return
-    const hmSet = monitor.up().slice(0, scheduler.signersNeeded('hm', threshold))
-    const hm = scheduler.engineFor('ecdsa-secp256k1', threshold) === 'hm'
-    if (hm && hmSet.length === scheduler.signersNeeded('hm', threshold)) void prss.ensure(threshold, hmSet)
+    const hmSet = engines.hmSet(threshold)
+    if (hmSet !== null) void prss.ensure(threshold, hmSet)
+    pairs?.tend()
     void updates.settle(id)
     void delivery.settle(id, status?.pending ?? [])
     // Either way: a clock that is put back must not put the next try off.

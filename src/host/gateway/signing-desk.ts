@@ -48,7 +48,7 @@ const Answer = z.object({
   signature: z
     .object({ serialized: z.string().regex(/^0x[0-9a-f]{128}(1b|1c)?$/), y_parity: z.int().min(0).max(1).optional() })
     .nullable(),
-  engine: z.enum(['hm', 'frost']),
+  engine: z.enum(['hm', 'dkls23', 'frost']),
   signers: z.array(z.int().min(1).max(65534)).max(16),
   session_id: SessionId.optional(),
   timing_ms: z.object({ queue: z.number(), sign: z.number(), total: z.number() }),

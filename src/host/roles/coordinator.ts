@@ -62,7 +62,7 @@ export async function startCoordinator(
     },
   })
   let counted: CoordinatorMetrics | undefined
-  const { service, monitor, scheduler, names } = createCoordinator({
+  const { service, monitor, scheduler, engines, pairs, names } = createCoordinator({
     config,
     links,
     store,
@@ -72,9 +72,10 @@ export async function startCoordinator(
     now: Date.now,
     assemble: async (command) => await pool.call(pool.leastBusy(), command),
     onSession: (report) => counted?.session(report),
+    onPair: (event) => counted?.pair(event),
     log,
   })
-  counted = coordinatorMetrics(metrics, { load: () => scheduler.load(), monitor, names, pool })
+  counted = coordinatorMetrics(metrics, { load: () => scheduler.load(), monitor, engines, pairs, names, pool })
   await monitor.start()
 
   const endIfStoreIsBroken = (error: unknown): void => {

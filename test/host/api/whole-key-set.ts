@@ -280,6 +280,16 @@ export function wholeKeySet(credentials: readonly Credential[], now: () => numbe
           since: '2026-01-31T12:00:00.000Z',
         })),
         engines: { 'ecdsa-secp256k1': null, 'eddsa-ed25519': 'frost' },
+        hmOffUntil: null,
+        pairs: {
+          ready: 1,
+          total: 3,
+          list: [
+            { signers: ['signer-1', 'signer-2'], state: 'ok', bannedBy: [] },
+            { signers: ['signer-1', 'signer-3'], state: 'banned', bannedBy: ['signer-1'] },
+            { signers: ['signer-2', 'signer-3'], state: 'missing', bannedBy: [] },
+          ],
+        },
         quorum: 'degraded',
       }),
       ready: () => bend.ready,

@@ -34,11 +34,11 @@ interface Times {
 type Subject = (times: Times) => () => Promise<void>
 
 const rebuilding: Subject = (times) => {
-  const state: SignerState = { id: 1, up: true, since: 0, rttMs: 1, heardAt: 0, status: null, foreign: false }
+  const state: SignerState = { id: 1, up: true, since: 0, rttMs: 1, heardAt: 0, status: null, foreign: false, returnedAt: null }
   const beat = upkeep({
     links,
     monitor,
-    scheduler: { engineFor: () => 'frost', signersNeeded: (_engine, threshold) => threshold },
+    engines: { hmSet: () => null },
     prss: { ensure: async () => undefined },
     delivery: {
       settle: async () => undefined,

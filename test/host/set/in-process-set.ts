@@ -246,6 +246,7 @@ export async function inProcessSet(options: SetOptions = {}) {
       now: clock(0),
       assemble: async (command) => hooks.assemble(command),
       onSession: (report) => reports.push(report),
+      onPair: () => {},
       log,
       times,
     })
