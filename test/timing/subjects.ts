@@ -64,6 +64,7 @@ function ofGroup(group: Group): readonly Subject[] {
 /** What runs on secrets in production. */
 export const SUBJECTS: readonly Subject[] = [
   ...ofGroup(nativeCurves.secp256k1),
+  ...ofGroup(nativeCurves.p256),
   ...ofGroup(nativeCurves.ed25519),
   {
     name: 'multiplication of secret integers in JavaScript',
