@@ -48,8 +48,9 @@ function ofSuite(group: EcdsaGroup, suite: number): readonly Subject[] {
     }),
   })
   const accept = (delta: Uint8Array): RvoleSender => RvoleSender.accept(context, setupOf(delta), message)
-  const alice = accept(rng(16))
-  const two = RVOLE_TWO.encode({ ...RVOLE_TWO.decode(alice.answer([0], [input], [input], rng).message), mu: rng(32) })
+  const delta = rng(16)
+  const right = RVOLE_TWO.decode(accept(delta).answer([0], [input], [input], rng).message)
+  const two = RVOLE_TWO.encode({ ...right, mu: rng(32) })
   const about = (what: string): string => `${group.name}, native: ${what}`
   return [
     {
@@ -69,7 +70,7 @@ function ofSuite(group: EcdsaGroup, suite: number): readonly Subject[] {
     {
       name: about('answer of the sender, by its inputs'),
       classes: [copy(group.scalar(1)), () => group.randomScalar(rng)],
-      use: (s) => alice.answer([0], [s], [s], repeating(nonce, hat)),
+      use: (s) => accept(delta).answer([0], [s], [s], repeating(nonce, hat)),
       repeat: 1,
       share: 0.05,
     },
