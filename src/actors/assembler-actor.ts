@@ -1,5 +1,7 @@
+import { withoutEphemeral } from '../protocol/channel/full-channel.ts'
 import { SUITES } from '../protocol/channel/setup.ts'
 import type { Curves } from '../protocol/curve/curves.ts'
+import { assemble as assembleDkls } from '../protocol/dkls23/assemble.ts'
 import { Fault } from '../protocol/engine/fault.ts'
 import { assemble as assembleFrost } from '../protocol/frost/assemble.ts'
 import { FROST_BIP340, FROST_ED25519 } from '../protocol/frost/suite.ts'
@@ -44,6 +46,10 @@ export class AssemblerActor {
     }
     if (command.engine === 'hm') {
       return assembleHm({ ...shared, suite: SUITES[scheme], kids: command.kids, tickets: command.tickets })
+    }
+    if (command.engine === 'dkls23') {
+      const openings = new Map([...shared.openings].map(([id, body]) => [id, withoutEphemeral(body)]))
+      return assembleDkls({ ...shared, openings, suite: SUITES[scheme] })
     }
     const suite = scheme === 'eddsa-ed25519' ? FROST_ED25519 : FROST_BIP340
     return assembleFrost({

@@ -1,5 +1,8 @@
 import { SUITES, type Suite } from '../protocol/channel/setup.ts'
+import type { PairSecret } from '../protocol/dkls23/pair-record.ts'
+import { sign as dklsSign } from '../protocol/dkls23/sign.ts'
 import { SetupError } from '../protocol/engine/fault.ts'
+import type { PartyId } from '../protocol/engine/party.ts'
 import type { Env } from '../protocol/engine/round.ts'
 import type { SetupFields } from '../protocol/frames/setup-frame.ts'
 import { sign as frostSign } from '../protocol/frost/sign.ts'
@@ -20,15 +23,21 @@ const FROST_SUITES: Readonly<Partial<Record<Suite, FrostSuite>>> = {
 /**
  * The script of a signing session: its scheme's own engine and no other.
  * @param generation of an hm session, already checked against the set-up; else undefined.
- * @throws SetupError SETUP_REFUSED
+ * @param pairs of a DKLs23 session: this signer's set-up with each peer, already compared with those that the session names; else undefined.
+ * @throws SetupError SETUP_REFUSED; DKLS_POLICY when this signer has no set-ups to offer.
  */
 export function signingEngine(
   setup: SetupFields,
   generation: Generation | undefined,
   tickets: readonly Uint8Array[],
+  pairs?: ReadonlyMap<PartyId, PairSecret>,
 ): (env: Env, items: readonly SignerItem[]) => SigningScript {
   const suite = SUITES[setup.suite]
   if (generation !== undefined) return (env, items) => hmSign(env, { suite, generation, tickets, items })
+  if (setup.protocol === 'dkls23') {
+    if (pairs === undefined) throw new SetupError('DKLS_POLICY', 'this signer does not offer DKLs23')
+    return (env, items) => dklsSign(env, { suite, pairs, items })
+  }
   const frost = setup.protocol === 'frost' ? FROST_SUITES[setup.suite] : undefined
   if (frost === undefined) throw new SetupError('SETUP_REFUSED', 'this engine does not sign this scheme')
   return (env, items) => frostSign(env, { suite: frost, suiteNumber: suite, items })

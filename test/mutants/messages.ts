@@ -7,6 +7,7 @@ import type { Exchange } from '../../src/protocol/engine/round.ts'
 import { dkg } from '../../src/protocol/keygen/dkg.ts'
 import { verdictCodec } from '../../src/protocol/keygen/messages.ts'
 import type { Outcome } from '../../src/protocol/signing/batch.ts'
+import * as dkls from '../protocol/dkls23/dkls-run.ts'
 import * as frost from '../protocol/frost/frost-run.ts'
 import * as hm from '../protocol/hm/hm-run.ts'
 import { assertSafe, keygen } from '../protocol/keygen/keygen-fixture.ts'
@@ -147,6 +148,27 @@ const frostPlay = (scheme: frost.FrostScheme, variant: number): Play => {
   }
 }
 
+const dklsCase = dkls.makeDklsCase({
+  seed: 'mutants',
+  signers: [1, MALICIOUS],
+  digests: [bytes32('mutants 0'), bytes32('mutants 1')],
+})
+const dklsPlay: Play = {
+  name: 'dkls23',
+  signers: dklsCase.signers,
+  places: {
+    '1 broadcast': 'protocol/dkls23/messages.ts OPENING',
+    '1 direct': 'protocol/dkls23/rvole.ts RVOLE_ONE',
+    '2 direct': 'protocol/dkls23/messages.ts MULTIPLY',
+    '3 assembler': 'protocol/dkls23/messages.ts ANSWER',
+  },
+  variant: 0,
+  run: (malicious) => {
+    const run = dkls.runDkls(dklsCase, { malicious })
+    return [...endsOf(run), ...assembled(run, () => dkls.assembleRun(dklsCase, run))]
+  },
+}
+
 const PLAYS: readonly Play[] = [
   dkgPlay('ecdsa-secp256k1', 0),
   dkgPlay('eddsa-ed25519', 1),
@@ -155,6 +177,7 @@ const PLAYS: readonly Play[] = [
   hmPlay,
   frostPlay('schnorr-secp256k1', 1),
   frostPlay('eddsa-ed25519', 2),
+  dklsPlay,
 ]
 
 interface Spoken {

@@ -1,6 +1,7 @@
 import * as assembler from '../../src/actors/assembler-commands.ts'
 import * as crypto from '../../src/actors/crypto-commands.ts'
 import { STORED } from '../../src/host/coordinator/stored-view.ts'
+import * as dkls from '../../src/protocol/dkls23/messages.ts'
 import { PAIR_SECRET } from '../../src/protocol/dkls23/pair-record.ts'
 import { RVOLE_ONE, RVOLE_TWO } from '../../src/protocol/dkls23/rvole.ts'
 import type { Codec } from '../../src/protocol/engine/codec.ts'
@@ -33,6 +34,10 @@ export const MESSAGES = {
     frost.openingOf(FROST_ED25519.group(nativeCurves)).body,
   ],
   'protocol/hm/sign.ts ANSWER': [hm.ANSWER],
+  'protocol/dkls23/messages.ts OPENING': [dkls.OPENING],
+  'protocol/dkls23/rvole.ts RVOLE_ONE': [RVOLE_ONE],
+  'protocol/dkls23/messages.ts MULTIPLY': [dkls.MULTIPLY],
+  'protocol/dkls23/messages.ts ANSWER': [dkls.ANSWER],
   'protocol/frost/sign.ts ANSWER': [frost.ANSWER],
 } satisfies Readonly<Record<string, Codecs>>
 
@@ -58,7 +63,6 @@ export const FRAMES = {
 const INSIDE = {
   'protocol/keygen/certificate.ts CERTIFICATE': [CERTIFICATE],
   'protocol/keygen/key-record.ts PUBLIC_PACKAGE': [PUBLIC_PACKAGE],
-  'protocol/dkls23/rvole.ts RVOLE_ONE': [RVOLE_ONE],
   'protocol/dkls23/rvole.ts RVOLE_TWO': [RVOLE_TWO],
 } satisfies Readonly<Record<string, Codecs>>
 

@@ -107,8 +107,8 @@ export const REDUNDANT: readonly Redundant[] = [
     why: 'A multiple of a point that is not the identity is not the identity; the type checker wants it said.',
   },
   {
-    file: 'hm/sign.ts',
-    was: 'item.input.length !== SCALAR',
+    file: 'signing/ecdsa.ts',
+    was: 'item.input.length !== 32',
     why: 'The digest in an instance has 32 bytes, and nothing of another length equals it.',
   },
   {

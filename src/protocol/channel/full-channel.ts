@@ -11,6 +11,9 @@ import { nextTranscript } from './views.ts'
 
 const EPHEMERAL = 32
 
+/** What the sender's script broadcast in round 1, from the body of the envelope: the channel's own key stands before it. */
+export const withoutEphemeral = (body: Uint8Array): Uint8Array => body.slice(EPHEMERAL)
+
 export interface FullChannelOptions {
   readonly identity: Identity
   readonly roster: Roster

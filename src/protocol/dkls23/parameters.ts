@@ -1,4 +1,7 @@
-/** Parameters of the engine (protocols.md 1.1), frozen for variant 1 of ctx. Computational security: base OTs of a pair, bits of Delta, width of an extended row and of the consistency check. */
+/** Variant byte of ctx: names the parameters below (protocols.md 1.1). Another set of them needs another number. */
+export const VARIANT = 1
+
+/** Computational security: base OTs of a pair, bits of Delta, width of an extended row and of the consistency check. */
 export const LAMBDA = 128
 
 /** OTs of one multiplication: 256 bits of the scalar and twice 80 bits of statistical security. */

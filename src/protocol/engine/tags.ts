@@ -58,6 +58,11 @@ export const TAGS = {
   mu: tag('mu'),
   rvoleSid: tag('rvole-sid'),
   dklsPurpose: tag('dkls-purpose'),
+  dklsContext: tag('dkls-ctx'),
+  dklsInstances: tag('dkls-inst'),
+  dklsNonce: tag('dkls-nonce'),
+  dklsCommit: tag('commitR'),
+  zeroShare: tag('zero'),
   // secrets at rest
   sealedRecord: tag('sealed-record'),
   wrappedKey: tag('wrapped-key'),

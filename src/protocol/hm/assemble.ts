@@ -58,7 +58,7 @@ export function assemble(a: HmAssembly): readonly Outcome[] {
 }
 
 function finish({ curves }: HmAssembly, item: PublicItem, nonce: NoncePoint, quotient: bigint): Outcome {
-  const found = ecdsaSignature(curves.secp256k1, curves.ecdsaVerify, item, nonce, quotient)
+  const found = ecdsaSignature({ group: curves.secp256k1, verify: curves.ecdsaVerify }, item, nonce, quotient)
   return found === null ? { type: 'failed', code: 'HM_SIG_INVALID', culprits: [] } : { type: 'signed', ...found }
 }
 

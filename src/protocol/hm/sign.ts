@@ -1,13 +1,11 @@
 import { SUITES } from '../channel/setup.ts'
 import type { Group } from '../curve/group.ts'
-import { readInteger } from '../curve/operands.ts'
-import { concat, equalBytes, wipe } from '../engine/bytes.ts'
+import { concat, wipe } from '../engine/bytes.ts'
 import { bytes, message } from '../engine/codec.ts'
 import { Fault, SetupError } from '../engine/fault.ts'
 import { assertParties, type PartyId } from '../engine/party.ts'
 import { broadcastOf, type Env, peersOf } from '../engine/round.ts'
 import type { Generation } from '../prss/generation.ts'
-import { instanceDigest } from '../request/instance.ts'
 import {
   type AcceptedItem,
   instanceOf,
@@ -18,6 +16,7 @@ import {
   type SignerItem,
   type SigningScript,
 } from '../signing/batch.ts'
+import { digestScalar } from '../signing/ecdsa.ts'
 import { setConstants } from './constants.ts'
 import { bindOf, contextOf } from './context.ts'
 import { noncePoint, onDegree } from './nonce-point.ts'
@@ -59,7 +58,7 @@ export function* sign(env: Env, params: HmParams): SigningScript {
   const { suite, generation, tickets, items } = params
   const group = curves.secp256k1
   assertParams(env, params)
-  const digests = items.map((item) => ('refusal' in item ? null : digestScalar(group, item)))
+  const digests = items.map((item) => ('refusal' in item ? null : digestScalar(group, item, 'HM_PARAM')))
   const constants = setConstants(group, parties)
   const ctx = contextOf({
     sessionId,
@@ -146,15 +145,4 @@ function assertParams({ self, parties, threshold }: Env, { suite, generation, ti
   if (generation.threshold !== threshold || generation.signers.join() !== parties.join()) refuse('generation of another set')
   if (tickets.length !== parties.length || tickets.some((t) => t.length !== 16)) refuse('one ticket per signer')
   if (items.length < 1 || items.length > MAX_BATCH) refuse(`1..${MAX_BATCH} items`)
-}
-
-/**
- * z = digest mod q (protocols.md 6.7), from an input that must be the digest inside the instance: nonces and masks depend on the
- * instance, so a share over any other digest would be a second use of them.
- */
-function digestScalar(group: Group, { item }: AcceptedItem): Uint8Array {
-  if (item.input.length !== SCALAR || !equalBytes(instanceDigest(item.instance), item.input))
-    refuse('not the digest of the instance')
-  const z = group.scalar(readInteger(item.input, 'big'))
-  return group.isZero(z) ? refuse('anybody can sign a digest that is 0 mod q') : z
 }

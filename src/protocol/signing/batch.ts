@@ -15,7 +15,7 @@ export interface PublicItem {
   readonly instance: Uint8Array
   /** ECDSA, BIP-340: the 32-byte digest. Ed25519: the whole message. */
   readonly input: Uint8Array
-  /** The key the signature must verify under: 33 bytes (secp256k1) or 32 bytes (Ed25519). */
+  /** The key the signature must verify under: 33 bytes (secp256k1, P-256) or 32 bytes (Ed25519). */
   readonly publicKey: Uint8Array
 }
 
@@ -42,6 +42,16 @@ export interface Opening<T> {
   readonly refusals: readonly (Refusal | null)[]
 }
 
+/** A status byte per item: 0 for taking part, else the number of the refusal. */
+export const statusOf = (items: readonly SignerItem[]): Uint8Array =>
+  Uint8Array.from(items, (i) => ('refusal' in i ? REFUSALS[i.refusal] : 0))
+
+/** @throws RangeError for another number of items and for refusals that no version of ours sends. */
+export function readStatus(status: Uint8Array, count: number): readonly (Refusal | null)[] {
+  if (status.length !== count) throw new RangeError('another number of items')
+  return Array.from(status, (s) => (s === 0 ? null : refusalOf(s)))
+}
+
 /** The wire form of openings: a status byte per item (0 or a refusal), then the points of the items with status 0, in order. */
 export interface OpeningFormat<T> {
   readonly body: Codec<{ readonly status: Uint8Array; readonly points: Uint8Array }>
@@ -62,16 +72,11 @@ export function openingFormat<T>(pointBytes: number, parse: (bytes: Uint8Array) 
   )
   return {
     body,
-    encode: (items, points) =>
-      body.encode({
-        status: Uint8Array.from(items, (i) => ('refusal' in i ? REFUSALS[i.refusal] : 0)),
-        points: concat(...points),
-      }),
+    encode: (items, points) => body.encode({ status: statusOf(items), points: concat(...points) }),
     read: (input, from, count) =>
       blame(from, code, () => {
         const { status, points } = body.decode(input)
-        if (status.length !== count) throw new RangeError('another number of items')
-        const refusals = Array.from(status, (s) => (s === 0 ? null : refusalOf(s)))
+        const refusals = readStatus(status, count)
         const accepted = refusals.flatMap((refusal, b) => (refusal === null ? [b] : []))
         if (points.length !== accepted.length * pointBytes) throw new RangeError('another number of points')
         const parsed = new Map(accepted.map((b, k) => [b, parse(points.slice(k * pointBytes, (k + 1) * pointBytes))]))

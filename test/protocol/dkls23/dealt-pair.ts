@@ -1,4 +1,4 @@
-import type { ReceiverSetup, SenderSetup } from '../../../src/protocol/dkls23/pair-record.ts'
+import type { PairSecret, ReceiverSetup, SenderSetup } from '../../../src/protocol/dkls23/pair-record.ts'
 import { BLOCK, LAMBDA } from '../../../src/protocol/dkls23/parameters.ts'
 import type { Rng } from '../../../src/protocol/engine/bytes.ts'
 
@@ -17,3 +17,15 @@ export function dealtDirection(rng: Rng): { readonly sender: SenderSetup; readon
 }
 
 export const bitOf = (bits: Uint8Array, i: number): number => ((bits[i >> 3] as number) >> (i & 7)) & 1
+
+/** A whole set-up as a dealer would make it: what the signer with the smaller id keeps, then the other's. */
+export function dealtPair(rng: Rng): readonly [smaller: PairSecret, larger: PairSecret] {
+  const pairId = rng(32)
+  const zseed = rng(32)
+  const up = dealtDirection(rng)
+  const down = dealtDirection(rng)
+  return [
+    { pairId, sender: up.sender, receiver: down.receiver, zseed },
+    { pairId: Uint8Array.from(pairId), sender: down.sender, receiver: up.receiver, zseed: Uint8Array.from(zseed) },
+  ]
+}
