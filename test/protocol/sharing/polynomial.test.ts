@@ -91,7 +91,10 @@ describe.each(groups.map((group, i) => [`${group.name}, ${i < 2 ? 'native' : 'no
     expect(mod(numbers([4, 9, 65534]).reduce((a, b) => a + b, 0n))).toBe(1n)
   })
 
-  it.each([[[]], [[0, 1]], [[1, 1]], [[-1, 2]], [[1.5, 2]]])('K-01, K-02, 14.2 x_i: refuses to interpolate at %j', (ids) => {
-    expect(() => lagrangeCoefficients(group, ids)).toThrow(RangeError)
-  })
+  it.each([[[]], [[0, 1]], [[1, 1]], [[-1, 2]], [[1.5, 2]], [[1.5]], [[Number.NaN]]])(
+    'K-01, K-02, 14.2 x_i: refuses to interpolate at %j',
+    (ids) => {
+      expect(() => lagrangeCoefficients(group, ids)).toThrow(RangeError)
+    },
+  )
 })
