@@ -18,13 +18,29 @@ export interface Extension {
 const block = (bytes: Uint8Array, j: number): Uint8Array => bytes.subarray(BLOCK * j, BLOCK * (j + 1))
 
 /**
- * The key of one column, to place `n` of KEYS: the seed is hashed together with everything that names it, never XORed with a session
- * id (TOB-BRON-6).
+ * TH(prg, sid, u16 i, u8 y, seed) before hashing. The seed is hashed together with everything that names it, never XORed with a session id
+ * (TOB-BRON-6). Made once, because 256 columns differ in 19 bytes only.
  */
-function makeKey(kernel: Kernel, n: number, sid: Uint8Array, i: number, y: number, seed: Uint8Array): void {
-  const message = frame(TAGS.prg, sid, u16(i), u8(y), seed)
-  kernel.hashTo(kernel.exports.KEYS, 32 * n, message)
-  wipe(message)
+class KeyMessage {
+  readonly #bytes: Uint8Array
+
+  constructor(sid: Uint8Array) {
+    this.#bytes = frame(TAGS.prg, sid, u16(0), u8(0), new Uint8Array(BLOCK))
+  }
+
+  /** The key of column r_{i,y} to place `n` of KEYS. */
+  hash(kernel: Kernel, n: number, i: number, y: number, seed: Uint8Array): void {
+    // From the end: seed, its u32 length, y, its length, i.
+    const end = this.#bytes.length
+    this.#bytes.set(seed, end - BLOCK)
+    this.#bytes[end - BLOCK - 5] = y
+    this.#bytes[end - BLOCK - 10] = i
+    kernel.hashTo(kernel.exports.KEYS, 32 * n, this.#bytes)
+  }
+
+  wipe(): void {
+    wipe(this.#bytes)
+  }
 }
 
 /** chi_m, m < M, to CHI: public once U, in MASKED, is fixed, so that U cannot be chosen to fit them. */
@@ -56,12 +72,14 @@ export function extend(
   const length = columnBytes(count)
   return inKernel(length, (kernel) => {
     const { exports } = kernel
+    const key = new KeyMessage(sid)
     kernel.put(exports.CHOICES, choices)
     for (let i = 0; i < LAMBDA; i++) {
-      makeKey(kernel, 0, sid, i, 0, block(setup.seeds0, i))
-      makeKey(kernel, 1, sid, i, 1, block(setup.seeds1, i))
+      key.hash(kernel, 0, i, 0, block(setup.seeds0, i))
+      key.hash(kernel, 1, i, 1, block(setup.seeds1, i))
       exports.receiverColumn(i, length)
     }
+    key.wipe()
     const u = kernel.take(exports.MASKED, LAMBDA * length)
     makeCoefficients(kernel, sid, count)
     exports.combine(exports.CHOICES.value, length, exports.SUMS.value)
@@ -87,15 +105,17 @@ export function correlate(
   const length = columnBytes(count)
   return inKernel(length, (kernel) => {
     const { exports } = kernel
+    const key = new KeyMessage(sid)
     const expected = Uint8Array.from(t)
     kernel.put(exports.MASKED, u)
     for (let i = 0; i < LAMBDA; i++) {
       const bit = ((setup.delta[i >> 3] as number) >> (i & 7)) & 1
-      makeKey(kernel, 0, sid, i, 1 - bit, block(setup.seeds, i))
+      key.hash(kernel, 0, i, 1 - bit, block(setup.seeds, i))
       exports.senderColumn(i, length, bit)
       for (let k = 0; k < BLOCK; k++)
         expected[BLOCK * i + k] = (expected[BLOCK * i + k] as number) ^ ((x[k] as number) & (0 - bit))
     }
+    key.wipe()
     makeCoefficients(kernel, sid, count)
     exports.combineAll(length)
     const sums = kernel.take(exports.SUMS, LAMBDA * BLOCK)
