@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { ROOT, sourceFiles } from '../architecture/source-files.ts'
 
-const PROTOCOLS = ['keygen', 'prss', 'hm', 'frost']
+const PROTOCOLS = ['keygen', 'prss', 'hm', 'dkls23', 'frost']
 
 /** Each protocol's README lists its checks; the last column says which test breaks exactly that one. */
 describe('Z-00 the tables of checks', () => {
@@ -24,7 +24,7 @@ describe('Z-00 the tables of checks', () => {
         .map(({ text }) => text)
         .join('\n')
       const codes = new Set(
-        sources.flatMap(({ text }) => [...text.matchAll(/'((?:DKG|HM|PRSS|FROST)_[A-Z_]+)'/g)].map((m) => m[1])),
+        sources.flatMap(({ text }) => [...text.matchAll(/'((?:DKG|HM|PRSS|OTE|RVOLE|SIGN|FROST)_[A-Z_]+)'/g)].map((m) => m[1])),
       )
       expect(codes.size).toBeGreaterThan(0)
       for (const code of codes) expect(tests, code).toMatch(new RegExp(`\\b${code}\\b`))

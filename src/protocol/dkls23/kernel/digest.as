@@ -1,5 +1,7 @@
 // SHA-256 (FIPS 180-4) of one message at a time, in pieces.
 
+import { swap } from './vectors'
+
 // Round constants, 4.2.2.
 export const K: usize = memory.data<u32>([
   0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01,
@@ -27,62 +29,75 @@ let total: u64 = 0
 
 @inline function sum0(x: u32): u32 { return rotr(x, 2) ^ rotr(x, 13) ^ rotr(x, 22) }
 @inline function sum1(x: u32): u32 { return rotr(x, 6) ^ rotr(x, 11) ^ rotr(x, 25) }
-@inline function sigma0(x: u32): u32 { return rotr(x, 7) ^ rotr(x, 18) ^ (x >> 3) }
-@inline function sigma1(x: u32): u32 { return rotr(x, 17) ^ rotr(x, 19) ^ (x >> 10) }
-@inline function first(h: u32, e: u32, f: u32, g: u32, k: usize, w: u32): u32 {
-  return h + sum1(e) + (g ^ (e & (f ^ g))) + load<u32>(K + k) + w
-}
+@inline function first(h: u32, e: u32, f: u32, g: u32, kw: u32): u32 { return h + sum1(e) + (g ^ (e & (f ^ g))) + kw }
 @inline function second(a: u32, b: u32, c: u32): u32 { return sum0(a) + (b ^ ((a ^ b) & (b ^ c))) }
 @inline function at(t: usize): u32 { return load<u32>(SCHEDULE + 4 * t) }
-@inline function read(from: usize, t: usize): u32 {
-  const x = bswap(load<u32>(from + 4 * t))
-  store<u32>(SCHEDULE + 4 * t, x)
-  return x
-}
-@inline function expand(t: usize): u32 {
-  const x = at(t) + sigma0(at((t + 1) & 15)) + at((t + 9) & 15) + sigma1(at((t + 14) & 15))
-  store<u32>(SCHEDULE + 4 * t, x)
-  return x
+@inline function setWords(t: usize, k: usize, w: v128): void { v128.store(SCHEDULE + 4 * t, i32x4.add(w, v128.load(K + k))) }
+
+// The message schedule, four words at a time, is what the vector units do while the others do the rounds.
+
+@inline function turn(x: v128, n: i32): v128 { return v128.or(i32x4.shr_u(x, n), i32x4.shl(x, 32 - n)) }
+@inline function sigma0(x: v128): v128 { return v128.xor(v128.xor(turn(x, 7), turn(x, 18)), i32x4.shr_u(x, 3)) }
+@inline function sigma1(x: v128): v128 { return v128.xor(v128.xor(turn(x, 17), turn(x, 19)), i32x4.shr_u(x, 10)) }
+/** Words t to t + 3 from the sixteen before them. The last two need the first two. */
+@inline function nextWords(a: v128, b: v128, c: v128, d: v128): v128 {
+  const zero = i32x4.splat(0)
+  const base = i32x4.add(i32x4.add(a, sigma0(v128.shuffle<u32>(a, b, 1, 2, 3, 4))), v128.shuffle<u32>(c, d, 1, 2, 3, 4))
+  const half = i32x4.add(base, v128.shuffle<u32>(sigma1(d), zero, 2, 3, 4, 4))
+  return i32x4.add(half, v128.shuffle<u32>(sigma1(half), zero, 4, 4, 0, 1))
 }
 
 function compress(from: usize): void {
   let a = load<u32>(STATE), b = load<u32>(STATE, 4), c = load<u32>(STATE, 8), d = load<u32>(STATE, 12)
   let e = load<u32>(STATE, 16), f = load<u32>(STATE, 20), g = load<u32>(STATE, 24), h = load<u32>(STATE, 28)
+  let w0 = swap(v128.load(from)), w1 = swap(v128.load(from, 16)), w2 = swap(v128.load(from, 32)), w3 = swap(v128.load(from, 48))
+  setWords(0, 0, w0)
+  setWords(4, 16, w1)
+  setWords(8, 32, w2)
+  setWords(12, 48, w3)
   let x: u32
-  x = first(h, e, f, g, 0, read(from, 0)); d += x; h = x + second(a, b, c)
-  x = first(g, d, e, f, 4, read(from, 1)); c += x; g = x + second(h, a, b)
-  x = first(f, c, d, e, 8, read(from, 2)); b += x; f = x + second(g, h, a)
-  x = first(e, b, c, d, 12, read(from, 3)); a += x; e = x + second(f, g, h)
-  x = first(d, a, b, c, 16, read(from, 4)); h += x; d = x + second(e, f, g)
-  x = first(c, h, a, b, 20, read(from, 5)); g += x; c = x + second(d, e, f)
-  x = first(b, g, h, a, 24, read(from, 6)); f += x; b = x + second(c, d, e)
-  x = first(a, f, g, h, 28, read(from, 7)); e += x; a = x + second(b, c, d)
-  x = first(h, e, f, g, 32, read(from, 8)); d += x; h = x + second(a, b, c)
-  x = first(g, d, e, f, 36, read(from, 9)); c += x; g = x + second(h, a, b)
-  x = first(f, c, d, e, 40, read(from, 10)); b += x; f = x + second(g, h, a)
-  x = first(e, b, c, d, 44, read(from, 11)); a += x; e = x + second(f, g, h)
-  x = first(d, a, b, c, 48, read(from, 12)); h += x; d = x + second(e, f, g)
-  x = first(c, h, a, b, 52, read(from, 13)); g += x; c = x + second(d, e, f)
-  x = first(b, g, h, a, 56, read(from, 14)); f += x; b = x + second(c, d, e)
-  x = first(a, f, g, h, 60, read(from, 15)); e += x; a = x + second(b, c, d)
   for (let k: usize = 64; k < 256; k += 64) {
-    x = first(h, e, f, g, k, expand(0)); d += x; h = x + second(a, b, c)
-    x = first(g, d, e, f, k + 4, expand(1)); c += x; g = x + second(h, a, b)
-    x = first(f, c, d, e, k + 8, expand(2)); b += x; f = x + second(g, h, a)
-    x = first(e, b, c, d, k + 12, expand(3)); a += x; e = x + second(f, g, h)
-    x = first(d, a, b, c, k + 16, expand(4)); h += x; d = x + second(e, f, g)
-    x = first(c, h, a, b, k + 20, expand(5)); g += x; c = x + second(d, e, f)
-    x = first(b, g, h, a, k + 24, expand(6)); f += x; b = x + second(c, d, e)
-    x = first(a, f, g, h, k + 28, expand(7)); e += x; a = x + second(b, c, d)
-    x = first(h, e, f, g, k + 32, expand(8)); d += x; h = x + second(a, b, c)
-    x = first(g, d, e, f, k + 36, expand(9)); c += x; g = x + second(h, a, b)
-    x = first(f, c, d, e, k + 40, expand(10)); b += x; f = x + second(g, h, a)
-    x = first(e, b, c, d, k + 44, expand(11)); a += x; e = x + second(f, g, h)
-    x = first(d, a, b, c, k + 48, expand(12)); h += x; d = x + second(e, f, g)
-    x = first(c, h, a, b, k + 52, expand(13)); g += x; c = x + second(d, e, f)
-    x = first(b, g, h, a, k + 56, expand(14)); f += x; b = x + second(c, d, e)
-    x = first(a, f, g, h, k + 60, expand(15)); e += x; a = x + second(b, c, d)
+    x = first(h, e, f, g, at(0)); d += x; h = x + second(a, b, c)
+    x = first(g, d, e, f, at(1)); c += x; g = x + second(h, a, b)
+    x = first(f, c, d, e, at(2)); b += x; f = x + second(g, h, a)
+    x = first(e, b, c, d, at(3)); a += x; e = x + second(f, g, h)
+    w0 = nextWords(w0, w1, w2, w3)
+    setWords(0, k + 0, w0)
+    x = first(d, a, b, c, at(4)); h += x; d = x + second(e, f, g)
+    x = first(c, h, a, b, at(5)); g += x; c = x + second(d, e, f)
+    x = first(b, g, h, a, at(6)); f += x; b = x + second(c, d, e)
+    x = first(a, f, g, h, at(7)); e += x; a = x + second(b, c, d)
+    w1 = nextWords(w1, w2, w3, w0)
+    setWords(4, k + 16, w1)
+    x = first(h, e, f, g, at(8)); d += x; h = x + second(a, b, c)
+    x = first(g, d, e, f, at(9)); c += x; g = x + second(h, a, b)
+    x = first(f, c, d, e, at(10)); b += x; f = x + second(g, h, a)
+    x = first(e, b, c, d, at(11)); a += x; e = x + second(f, g, h)
+    w2 = nextWords(w2, w3, w0, w1)
+    setWords(8, k + 32, w2)
+    x = first(d, a, b, c, at(12)); h += x; d = x + second(e, f, g)
+    x = first(c, h, a, b, at(13)); g += x; c = x + second(d, e, f)
+    x = first(b, g, h, a, at(14)); f += x; b = x + second(c, d, e)
+    x = first(a, f, g, h, at(15)); e += x; a = x + second(b, c, d)
+    w3 = nextWords(w3, w0, w1, w2)
+    setWords(12, k + 48, w3)
   }
+  x = first(h, e, f, g, at(0)); d += x; h = x + second(a, b, c)
+  x = first(g, d, e, f, at(1)); c += x; g = x + second(h, a, b)
+  x = first(f, c, d, e, at(2)); b += x; f = x + second(g, h, a)
+  x = first(e, b, c, d, at(3)); a += x; e = x + second(f, g, h)
+  x = first(d, a, b, c, at(4)); h += x; d = x + second(e, f, g)
+  x = first(c, h, a, b, at(5)); g += x; c = x + second(d, e, f)
+  x = first(b, g, h, a, at(6)); f += x; b = x + second(c, d, e)
+  x = first(a, f, g, h, at(7)); e += x; a = x + second(b, c, d)
+  x = first(h, e, f, g, at(8)); d += x; h = x + second(a, b, c)
+  x = first(g, d, e, f, at(9)); c += x; g = x + second(h, a, b)
+  x = first(f, c, d, e, at(10)); b += x; f = x + second(g, h, a)
+  x = first(e, b, c, d, at(11)); a += x; e = x + second(f, g, h)
+  x = first(d, a, b, c, at(12)); h += x; d = x + second(e, f, g)
+  x = first(c, h, a, b, at(13)); g += x; c = x + second(d, e, f)
+  x = first(b, g, h, a, at(14)); f += x; b = x + second(c, d, e)
+  x = first(a, f, g, h, at(15)); e += x; a = x + second(b, c, d)
   store<u32>(STATE, load<u32>(STATE) + a)
   store<u32>(STATE, load<u32>(STATE, 4) + b, 4)
   store<u32>(STATE, load<u32>(STATE, 8) + c, 8)
@@ -98,7 +113,7 @@ export function keyedRounds(key: usize, out: usize): void {
   let a = load<u32>(IV), b = load<u32>(IV, 4), c = load<u32>(IV, 8), d = load<u32>(IV, 12)
   let e = load<u32>(IV, 16), f = load<u32>(IV, 20), g = load<u32>(IV, 24), h = load<u32>(IV, 28)
   for (let t: usize = 0; t < 8; t++) {
-    const x = first(h, e, f, g, 4 * t, bswap(load<u32>(key + 4 * t)))
+    const x = first(h, e, f, g, load<u32>(K + 4 * t) + bswap(load<u32>(key + 4 * t)))
     const y = x + second(a, b, c)
     h = g; g = f; f = e; e = d + x; d = c; c = b; b = a; a = y
   }
@@ -133,7 +148,7 @@ export function hashUpdate(from: usize, length: usize): void {
   pending = length
 }
 
-/** 32 bytes at `out`; leaves nothing of the message behind. */
+/** 32 bytes at `out`. */
 export function hashEnd(out: usize): void {
   store<u8>(PENDING + pending, 0x80)
   memory.fill(PENDING + pending + 1, 0, 63 - pending)
@@ -143,8 +158,11 @@ export function hashEnd(out: usize): void {
   }
   store<u64>(PENDING, bswap(total << 3), 56)
   compress(PENDING)
-  memory.fill(INPUT, 0, 256)
   for (let t: usize = 0; t < 32; t += 4) store<u32>(out + t, bswap(load<u32>(STATE + t)))
+}
+
+export function wipeDigest(): void {
+  memory.fill(INPUT, 0, 256)
   memory.fill(STATE, 0, 32)
   memory.fill(SCHEDULE, 0, 64)
   memory.fill(PENDING, 0, 64)

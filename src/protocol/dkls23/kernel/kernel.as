@@ -1,6 +1,7 @@
 // The module as its host sees it: places in its memory, and what is done there.
 
 import { wipeColumns } from './columns'
+import { wipeDigest } from './digest'
 import { wipeLanes } from './digest-lanes'
 import { wipeMultiplication } from './multiplication'
 import { wipeScalars } from './scalars'
@@ -15,6 +16,7 @@ export {
 
 /** Everything secret; `length` is that of the longest columns since the last time. */
 export function wipe(length: usize): void {
+  wipeDigest()
   wipeColumns(length)
   wipeLanes()
   wipeScalars()

@@ -97,9 +97,7 @@ export class Kernel {
   endHash(): Uint8Array {
     const { INPUT, hashEnd } = this.exports
     hashEnd(INPUT.value)
-    const digest = this.take(INPUT, DIGEST)
-    this.put(INPUT, new Uint8Array(DIGEST))
-    return digest
+    return this.take(INPUT, DIGEST)
   }
 
   /** SHA-256 of at most 256 bytes to `place`. */

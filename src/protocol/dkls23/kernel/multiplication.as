@@ -250,6 +250,7 @@ export function wipeMultiplication(): void {
   memory.fill(VALUES, 0, GROUPS * 4 * SCALAR)
   memory.fill(SCALARS, 0, 4 * COLUMNS * SCALAR)
   memory.fill(INPUTS, 0, COLUMNS * ELEMENT)
+  memory.fill(THETA, 0, 2 * 4 * LIMBS)
   memory.fill(PADS, 0, COLUMNS * ELEMENT)
   memory.fill(TERM, 0, ELEMENT)
   memory.fill(PRODUCTS, 0, PRODUCT)
