@@ -48,6 +48,13 @@ export const TAGS = {
   frostNonce: tag('frost-nonce'),
   frostView: tag('frost-view'),
   // DKLs23 (protocols.md 4 and 5)
+  pair: tag('pair.'),
+  pairId: tag('pair-id'),
+  pairOk: tag('pair-ok'),
+  baseOtPoint: tag('baseot-h2c'),
+  baseOtKey: tag('baseot-key'),
+  zeroSeed: tag('zseed'),
+  rehearsal: tag('rehearsal'),
   prg: tag('prg'),
   gadget: tag('gadget'),
   otExtensionMatrix: tag('ote-u'),
