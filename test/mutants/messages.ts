@@ -8,6 +8,7 @@ import { dkg } from '../../src/protocol/keygen/dkg.ts'
 import { verdictCodec } from '../../src/protocol/keygen/messages.ts'
 import type { Outcome } from '../../src/protocol/signing/batch.ts'
 import * as dkls from '../protocol/dkls23/dkls-run.ts'
+import { expectFair, runPair } from '../protocol/dkls23/pair-run.ts'
 import * as frost from '../protocol/frost/frost-run.ts'
 import * as hm from '../protocol/hm/hm-run.ts'
 import { assertSafe, keygen } from '../protocol/keygen/keygen-fixture.ts'
@@ -169,6 +170,28 @@ const dklsPlay: Play = {
   },
 }
 
+const pairPlay: Play = {
+  name: 'pair',
+  signers: [1, MALICIOUS],
+  places: {
+    '1 direct': 'protocol/dkls23/pair-setup.ts OFFER',
+    ...Object.fromEntries([2, 3, 4, 5].map((round) => [`${round} direct`, 'protocol/dkls23/pair-setup.ts CHOOSE' as const])),
+    '6 direct': 'protocol/dkls23/rvole.ts RVOLE_ONE',
+    '7 direct': 'protocol/dkls23/rvole.ts RVOLE_TWO',
+    '8 direct': 'protocol/dkls23/pair-rehearsal.ts OPEN',
+    '9 direct': 'protocol/dkls23/pair-setup.ts CONFIRM',
+  },
+  variant: 0,
+  run: (hooks) => {
+    const malicious = hooks as ReadonlyMap<PartyId, unknown> as ReadonlyMap<PartyId, Twin<never>>
+    const run = runPair({ world: prssWorld, signers: [1, MALICIOUS], seed: 'mutants', malicious })
+    expectFair(run, [MALICIOUS])
+    const kept = [...run.ends.values()].flatMap((end) => (end.type === 'done' ? [toHex(end.result.pairId)] : []))
+    expect(new Set(kept).size).toBeLessThanOrEqual(1)
+    return endsOf(run)
+  },
+}
+
 const PLAYS: readonly Play[] = [
   dkgPlay('ecdsa-secp256k1', 0),
   dkgPlay('eddsa-ed25519', 1),
@@ -178,6 +201,7 @@ const PLAYS: readonly Play[] = [
   frostPlay('schnorr-secp256k1', 1),
   frostPlay('eddsa-ed25519', 2),
   dklsPlay,
+  pairPlay,
 ]
 
 interface Spoken {

@@ -3,6 +3,8 @@ import * as crypto from '../../src/actors/crypto-commands.ts'
 import { STORED } from '../../src/host/coordinator/stored-view.ts'
 import * as dkls from '../../src/protocol/dkls23/messages.ts'
 import { PAIR_SECRET } from '../../src/protocol/dkls23/pair-record.ts'
+import { OPEN } from '../../src/protocol/dkls23/pair-rehearsal.ts'
+import * as pair from '../../src/protocol/dkls23/pair-setup.ts'
 import { RVOLE_ONE, RVOLE_TWO } from '../../src/protocol/dkls23/rvole.ts'
 import type { Codec } from '../../src/protocol/engine/codec.ts'
 import * as frames from '../../src/protocol/frames/signer-frames.ts'
@@ -35,10 +37,15 @@ export const MESSAGES = {
   ],
   'protocol/hm/sign.ts ANSWER': [hm.ANSWER],
   'protocol/dkls23/messages.ts OPENING': [dkls.OPENING],
-  'protocol/dkls23/rvole.ts RVOLE_ONE': [RVOLE_ONE],
   'protocol/dkls23/messages.ts MULTIPLY': [dkls.MULTIPLY],
   'protocol/dkls23/messages.ts ANSWER': [dkls.ANSWER],
   'protocol/frost/sign.ts ANSWER': [frost.ANSWER],
+  'protocol/dkls23/pair-setup.ts OFFER': [pair.OFFER],
+  'protocol/dkls23/pair-setup.ts CHOOSE': [pair.CHOOSE],
+  'protocol/dkls23/rvole.ts RVOLE_ONE': [RVOLE_ONE],
+  'protocol/dkls23/rvole.ts RVOLE_TWO': [RVOLE_TWO],
+  'protocol/dkls23/pair-rehearsal.ts OPEN': [OPEN],
+  'protocol/dkls23/pair-setup.ts CONFIRM': [pair.CONFIRM],
 } satisfies Readonly<Record<string, Codecs>>
 
 /** Between coordinator and signer: `frames.ts` sends each of them wrong, from either side. */
@@ -63,7 +70,6 @@ export const FRAMES = {
 const INSIDE = {
   'protocol/keygen/certificate.ts CERTIFICATE': [CERTIFICATE],
   'protocol/keygen/key-record.ts PUBLIC_PACKAGE': [PUBLIC_PACKAGE],
-  'protocol/dkls23/rvole.ts RVOLE_TWO': [RVOLE_TWO],
 } satisfies Readonly<Record<string, Codecs>>
 
 /** Between our own threads, or on our own disk: no byte of them comes from a peer. */

@@ -14,7 +14,7 @@ export const REASONS: Partial<Readonly<Record<RowId, string>>> = {
   'F-13': NO_RESHARE,
   'T-12':
     'No session state is saved or exported: a session lives in the memory of one process, counts its own rounds and ends with it.',
-  'C-03': 'No protocol here has a choice bit: oblivious transfer belongs to an engine that does not exist yet.',
+  '14.3 trees': 'There are no trees: k = 1, so each base OT gives its two seeds by itself.',
   '14.6 tweak': 'Keys sign as they are: there is no tweak until derivation exists.',
   '14.2 refresh C': NO_RESHARE,
   '14.2 refresh t': NO_RESHARE,
@@ -27,8 +27,8 @@ export const REASONS: Partial<Readonly<Record<RowId, string>>> = {
 /** Whole groups of the two lists whose subject does not exist; they get rows when it does. */
 export const ABSENT_GROUPS: readonly { readonly rows: string; readonly about: string; readonly why: string }[] = [
   {
-    rows: 'O-01 to O-04, O-09, O-10, O-12 to O-14, 14.3, 14.4 (crash, inputs)',
-    about: 'oblivious transfer and DKLs',
+    rows: 'O-09, O-10, O-13, 14.4 (crash, inputs)',
+    about: 'bans',
     why: 'There is no DKLs engine yet.',
   },
   { rows: '14.5', about: 'signing with DKLs', why: 'There is no DKLs engine yet; its rows about requests stand under S.' },

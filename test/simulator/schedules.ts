@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
 import { toHex } from '../../src/protocol/engine/bytes.ts'
+import { runPair } from '../protocol/dkls23/pair-run.ts'
 import { FROST_SCHEMES, makeFrostCase, runFrost } from '../protocol/frost/frost-run.ts'
 import { makeHmCase, runHm } from '../protocol/hm/hm-run.ts'
 import { keygen } from '../protocol/keygen/keygen-fixture.ts'
@@ -20,6 +21,7 @@ export const SCHEDULED: Readonly<Record<string, Play>> = {
   'key generation': (rules) => keygen({ seed: 'schedules', rules }),
   'key generation, Ed25519': (rules) => keygen({ seed: 'schedules', scheme: 'eddsa-ed25519', rules }),
   prss: (rules) => runEstablish({ world: five, threshold: 3, signers: [1, 2, 3, 4, 5], seed: 'schedules', rules }),
+  'pair set-up': (rules) => runPair({ world: five, signers: [2, 4], seed: 'schedules', rules }),
   hm: (rules) => runHm(hm, { rules }),
   ...Object.fromEntries(frost.map((c) => [`FROST, ${c.scheme}`, (rules: readonly Rule[]) => runFrost(c, { rules })])),
 }

@@ -9,7 +9,7 @@ const CURVE = SECP256K1
 
 /** Ordered: Alice sends in the OT extension, and receives in the base OT. */
 export const psidOf = (session: Uint8Array, alice: number, bob: number, nonceA: Uint8Array, nonceB: Uint8Array): Uint8Array =>
-  TH('pair', session, integer(alice, 2), integer(bob, 2), nonceA, nonceB)
+  TH('pair.', session, integer(alice, 2), integer(bob, 2), nonceA, nonceB)
 
 /** `forth` is psid(min, max), `back` is psid(max, min). */
 export const pairIdOf = (min: number, max: number, forth: Uint8Array, back: Uint8Array): Uint8Array =>
