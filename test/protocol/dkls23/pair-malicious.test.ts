@@ -9,7 +9,6 @@ import { group, pointsIn } from './base-ot-run.ts'
 import {
   BEFORE_REHEARSAL,
   CHOOSE_ROUNDS,
-  CONFIRM_ROUND,
   endOf,
   expectFair,
   field,
@@ -17,6 +16,7 @@ import {
   OPENING,
   opens,
   type PairRun,
+  ROUNDS,
   runPair,
   says,
   secretsOf,
@@ -127,14 +127,14 @@ describe('14.3 rehearsal: the end of a whole set-up', () => {
   })
 
   it('a wrong ok tag, and the own one sent back: PAIR_REHEARSAL, naming nobody', () => {
-    const own = heardBy(withM, HONEST, CONFIRM_ROUND)
-    expect(against(says(CONFIRM_ROUND, () => own))).toBe('PAIR_REHEARSAL')
+    const own = heardBy(withM, HONEST, ROUNDS)
+    expect(against(says(ROUNDS, () => own))).toBe('PAIR_REHEARSAL')
     const flipped = field(CONFIRM, ({ tag }) => ({ tag: tag.map((b, i) => (i === 31 ? b ^ 1 : b)) }))
-    expect(against(says(CONFIRM_ROUND, flipped))).toBe('PAIR_REHEARSAL')
+    expect(against(says(ROUNDS, flipped))).toBe('PAIR_REHEARSAL')
   })
 
   it('an ok tag that is no message: SETUP_MALFORMED naming its sender', () => {
-    expect(against(says(CONFIRM_ROUND, (body) => body.slice(1)))).toBe('SETUP_MALFORMED 3')
+    expect(against(says(ROUNDS, (body) => body.slice(1)))).toBe('SETUP_MALFORMED 3')
   })
 
   it('O-15 another part of the zero shares’ seed than M goes on with: it alone has another seed than the pair', () => {
@@ -150,7 +150,7 @@ describe('14.3 rehearsal: the end of a whole set-up', () => {
   })
 
   it('O-12 a signer that says nothing more, after any round: missed, not named; nothing is kept', () => {
-    for (const round of [1, CHOOSE_ROUNDS[1], CONFIRM_ROUND]) {
+    for (const round of [1, CHOOSE_ROUNDS[1], ROUNDS]) {
       const run = runPair({ world, signers, seed: 'malicious', rules: [{ when: { from: M, round }, act: () => [] }] })
       expect(endOf(run, HONEST)).toBe('TIMEOUT')
       expect(run.missing.get(HONEST)).toEqual([M])

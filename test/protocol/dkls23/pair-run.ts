@@ -26,7 +26,6 @@ export type PairRun = Run<PairSecret, never>
 /** Exchanges of a set-up: offer, four parts of points, extend, multiply, open, confirm. */
 export const ROUNDS = 9
 export const CHOOSE_ROUNDS = [2, 3, 4, 5] as const
-export const CONFIRM_ROUND = ROUNDS
 /** Rounds of the rehearsal alone; in a whole set-up five come before them. */
 export const [EXTEND, MULTIPLY, OPENING] = [1, 2, 3] as const
 export const BEFORE_REHEARSAL = 5
