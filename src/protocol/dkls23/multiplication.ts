@@ -127,7 +127,8 @@ export function send(
 } {
   const { group, sid } = direction
   const nonce = rng(32)
-  const inputs = present.map((_, k) => concat(u[k] as Uint8Array, v[k] as Uint8Array, group.randomScalar(rng)))
+  const hats = present.map(() => group.randomScalar(rng))
+  const inputs = present.map((_, k) => concat(u[k] as Uint8Array, v[k] as Uint8Array, hats[k] as Uint8Array))
   const alphas: Uint8Array[] = []
   try {
     return inKernel(0, (kernel) => {
@@ -157,7 +158,7 @@ export function send(
       return { nonce, at, eta, mu: kernel.endHash(), c: { u: shares.map(([s]) => s), v: shares.map(([, s]) => s) } }
     })
   } finally {
-    wipe(...inputs, ...alphas)
+    wipe(...hats, ...inputs, ...alphas)
   }
 }
 
