@@ -24,7 +24,7 @@ export interface SetChoice {
 }
 
 /** Run when no part is named. */
-const DEFAULT_PARTS = ['primitives', 'round', 'set', 'http'] as const
+const DEFAULT_PARTS = ['primitives', 'round', 'dkls23', 'set', 'http'] as const
 export const PART_NAMES = [...DEFAULT_PARTS, 'profile'] as const
 export type PartName = (typeof PART_NAMES)[number]
 
@@ -43,6 +43,7 @@ Usage: npm run bench -- [part] [options]
 Parts (all but the last if none is named)
   primitives   curve operations, hashes, codec, envelopes, ledger, worker round trip
   round        one real signer and the assembler, against a recording
+  dkls23       two signers with DKLs23, alone in this process
   set          a running set: start, first signature, key generation, idle cost
   http         signatures a second over HTTPS, through coordinator and gateway
   profile      where the processors' time goes under a load of one scheme

@@ -8,6 +8,7 @@ import { type RunningSet, runningSet, startSet } from './running-set.ts'
 const PARTS: Readonly<Record<PartName, (options: BenchOptions, set: () => Promise<RunningSet>) => Promise<Part>>> = {
   primitives: async (options) => (await import('./primitives.ts')).primitives(options),
   round: async (options) => (await import('./round.ts')).round(options),
+  dkls23: async (options) => (await import('./dkls23.ts')).dkls23(options),
   set: async (options, set) => (await import('./set.ts')).set(options, await set()),
   http: async (options, set) => (await import('./http.ts')).http(options, await set()),
   profile: async (options) => (await import('./profile.ts')).profile(options),
