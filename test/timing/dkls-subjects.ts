@@ -58,28 +58,28 @@ function ofSuite(group: EcdsaGroup, suite: number): readonly Subject[] {
       classes: zeroOrRandom,
       use: (s) => accept(s.slice(0, 16)),
       repeat: 1,
-      share: 0.05,
+      share: 0.2,
     },
     {
       name: about('pads and answer of the sender, by Delta'),
       classes: zeroOrRandom,
       use: (s) => accept(s.slice(0, 16)).answer([0], [input], [input], repeating(nonce, hat)),
       repeat: 1,
-      share: 0.05,
+      share: 0.2,
     },
     {
       name: about('answer of the sender, by its inputs'),
       classes: [copy(group.scalar(1)), () => group.randomScalar(rng)],
       use: (s) => accept(delta).answer([0], [s], [s], repeating(nonce, hat)),
       repeat: 1,
-      share: 0.05,
+      share: 0.2,
     },
     {
       name: about('message of the receiver, by its choices'),
       classes: zeroOrRandom,
       use: (s) => new RvoleReceiver(context, receiver, repeating(nonce, concat(s, s.subarray(0, 20), tail))),
       repeat: 1,
-      share: 0.05,
+      share: 0.2,
     },
     {
       name: about('result of the receiver, by its choices'),
@@ -89,7 +89,7 @@ function ofSuite(group: EcdsaGroup, suite: number): readonly Subject[] {
         return outcome(() => bob.finish(two, [0]))
       },
       repeat: 1,
-      share: 0.05,
+      share: 0.2,
     },
     {
       name: about('secret times the point of a peer'),
