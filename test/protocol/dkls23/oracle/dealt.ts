@@ -1,9 +1,9 @@
 import { toBits } from './bits.ts'
 import { base, type Curve, encode, mod, type Point } from './curve.ts'
 import { type AliceSeeds, type BobSeeds, ROWS } from './extension.ts'
-import { integer, plainSha256, STREAM, toInteger } from './hashing.ts'
+import { HQ, integer, plainSha256, STREAM, toInteger } from './hashing.ts'
 import { type AliceRandom, type BobRandom, XI } from './rvole.ts'
-import type { Session, SignerInput } from './signing.ts'
+import { contextOf, type NonceSeed, type Session, type SignerInput } from './signing.ts'
 
 /** Set-ups, keys and randomness from a name: every value is a stream of its own, so that no two depend on an order of drawing. */
 
@@ -74,6 +74,12 @@ export function dealtSession(o: DealtOptions): { readonly session: Session; read
     }),
   }
   const verifyingShares = items.map((b) => new Map<number, Point>(signers.map((id) => [id, base(curve, share(b, id))])))
+  const ctx = contextOf(session)
+  /** A signer binds what it has drawn to the session and the item. */
+  const nonce = (id: number, b: number, use: number): NonceSeed => {
+    const seed = drawn(`${name}/${use === 0 ? 'r' : 'phi'}/${id}/${b}`, 32)
+    return { seed, scalar: HQ(curve.q, 'dkls-nonce', seed, ctx, integer(b, 4), integer(use, 4)) }
+  }
   const inputs = signers.map((id): [number, SignerInput] => {
     const peers = signers.filter((j) => j !== id)
     const each = <T>(make: (j: number) => T): ReadonlyMap<number, T> => new Map(peers.map((j) => [j, make(j)]))
@@ -89,8 +95,8 @@ export function dealtSession(o: DealtOptions): { readonly session: Session; read
           zseed: drawn(`${name}/zseed/${Math.min(id, j)}/${Math.max(id, j)}`, 32),
         })),
         random: {
-          r: items.map((b) => (refused(id, b) ? null : drawnScalar(curve, `${name}/r/${id}/${b}`))),
-          phi: present.map((b) => drawnScalar(curve, `${name}/phi/${id}/${b}`)),
+          r: items.map((b) => (refused(id, b) ? null : nonce(id, b, 0))),
+          phi: items.map((b) => (refused(id, b) ? null : nonce(id, b, 1))),
           salt: drawn(`${name}/salt/${id}`, 32),
           asBob: each((j) => bobRandom(`${name}/bob/${id}/${j}`, o.count)),
           asAlice: each((j) => aliceRandom(curve, `${name}/alice/${id}/${j}`, present)),

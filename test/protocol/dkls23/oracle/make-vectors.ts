@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs'
+import { negativeVectors, scenes } from './negative.ts'
 import { setups, setupVectors, signingVectors } from './vectors.ts'
 
 /** Writes ../vectors/*.json. Run it after a deliberate change of the protocol only, with a new VERSION. */
@@ -9,3 +10,4 @@ const write = (name: string, data: object): void =>
 const all = setups()
 write('setups', setupVectors(all))
 write('signing', signingVectors(all))
+write('lies', negativeVectors(scenes(all)))

@@ -38,9 +38,11 @@ export interface Setup {
 
 export const ROW_NUMBERS: readonly number[] = Array.from({ length: ROWS }, (_, i) => i)
 
-function direction(name: string, session: Uint8Array, alice: number, bob: number): Direction {
-  const nonceA = drawn(`${name}/nonce-a`, 32)
-  const nonceB = drawn(`${name}/nonce-b`, 32)
+/** A signer has one nonce for both directions of a set-up. */
+function direction(setupName: string, session: Uint8Array, alice: number, bob: number): Direction {
+  const name = `${setupName}/${alice}>${bob}`
+  const nonceA = drawn(`${setupName}/nonce/${alice}`, 32)
+  const nonceB = drawn(`${setupName}/nonce/${bob}`, 32)
   const psid = psidOf(session, alice, bob, nonceA, nonceB)
   const a = drawnScalar(SECP256K1, `${name}/a`)
   const aPoint = base(SECP256K1, a)
@@ -59,8 +61,8 @@ function direction(name: string, session: Uint8Array, alice: number, bob: number
 
 export function setup(name: string, min: number, max: number): Setup {
   const session = drawn(`${name}/session`, 32)
-  const forth = direction(`${name}/${min}>${max}`, session, min, max)
-  const back = direction(`${name}/${max}>${min}`, session, max, min)
+  const forth = direction(name, session, min, max)
+  const back = direction(name, session, max, min)
   const partMin = drawn(`${name}/part/${min}`, 32)
   const partMax = drawn(`${name}/part/${max}`, 32)
   return {

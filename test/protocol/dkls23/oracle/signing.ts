@@ -1,5 +1,6 @@
 import { add, base, type Curve, decode, encode, inverse, mod, negative, type Point, times } from './curve.ts'
 import type { AliceSeeds, BobSeeds } from './extension.ts'
+import { pack } from './framing.ts'
 import { HQ, ids, integer, join, TH, toInteger } from './hashing.ts'
 import { type Alice, type AliceRandom, alice, type Bob, type BobRandom, bob, type Context, Failure, XI } from './rvole.ts'
 
@@ -29,11 +30,16 @@ export interface PairSeeds {
   readonly zseed: Uint8Array
 }
 
+/** What was drawn, and the scalar that was made of it. */
+export interface NonceSeed {
+  readonly seed: Uint8Array
+  readonly scalar: bigint
+}
+
 export interface SignerRandom {
   /** For each item; null where this signer refuses. */
-  readonly r: readonly (bigint | null)[]
-  /** For each present item. */
-  readonly phi: readonly bigint[]
+  readonly r: readonly (NonceSeed | null)[]
+  readonly phi: readonly (NonceSeed | null)[]
   readonly salt: Uint8Array
   readonly asBob: ReadonlyMap<number, BobRandom>
   readonly asAlice: ReadonlyMap<number, AliceRandom>
@@ -73,6 +79,11 @@ export interface Answer {
   /** w || u for each present item. */
   readonly shares: Uint8Array
 }
+
+/** The bodies in which they travel. The first message's `rvole` is a body of its own, to one peer. */
+export const openingBody = ({ status, com }: Extend): Uint8Array => pack(status, com)
+export const multiplyBody = (m: Multiply): Uint8Array => pack(m.salt, m.points, m.rvole, m.gammaU, m.gammaV, m.psi, m.pk)
+export const answerBody = ({ points, shares }: Answer): Uint8Array => pack(points, shares)
 
 export const contextOf = (s: Session): Uint8Array =>
   TH(
@@ -144,8 +155,12 @@ export class Signer {
     return { curve, suite, ctx: this.#ctx, alice: sender, bob: receiver, count: items.length }
   }
 
+  #drawn(which: 'r' | 'phi', b: number): bigint {
+    return (this.#input.random[which][b] as NonceSeed).scalar
+  }
+
   #points(): readonly Uint8Array[] {
-    return this.#input.random.r.flatMap((r) => (r === null ? [] : [encode(base(this.#s.curve, r))]))
+    return this.#input.random.r.flatMap((r) => (r === null ? [] : [encode(base(this.#s.curve, r.scalar))]))
   }
 
   /** Bob's random inputs for each item, by Alice. */
@@ -175,20 +190,24 @@ export class Signer {
     const { curve, signers, threshold } = this.#s
     const { id, random, shares } = this.#input
     for (const j of this.#peers) {
+      const { status, com } = at(inbox, j)
+      if (status.length !== this.#s.items.length || com.length !== 32) throw new Failure('SIGN_MALFORMED', j)
+    }
+    for (const j of this.#peers) {
       this.#alices.set(j, alice(this.#rvole(id, j), at(this.#input.pairs, j).asAlice, at(inbox, j).rvole))
     }
     this.#coms = new Map([...inbox].map(([j, { com }]) => [j, com]))
     this.#statuses = new Map([...inbox].map(([j, { status }]) => [j, status]))
     this.#present = presentOf([this.#status, ...this.#statuses.values()])
     this.#sk = this.#present.map((b) => mod(lambda(this.#s, id) * (shares[b] as bigint) + this.#zeta(b), curve.q))
-    const r = this.#present.map((b) => random.r[b] as bigint)
+    const r = this.#present.map((b) => this.#drawn('r', b))
     const g = (values: readonly bigint[]): Uint8Array => join(...values.map((value) => encode(base(curve, value))))
     return new Map(
       this.#peers.map((j) => {
         const { message, cu, cv } = at(this.#alices, j).answer(this.#present, r, this.#sk, at(random.asAlice, j))
         this.#products.set(j, { cu, cv })
         const chi = at(this.#bobs, j).b
-        const psi = this.#present.map((b, k) => mod((random.phi[k] as bigint) - (chi[b] as bigint), curve.q))
+        const psi = this.#present.map((b) => mod(this.#drawn('phi', b) - (chi[b] as bigint), curve.q))
         return [
           j,
           {
@@ -220,9 +239,8 @@ export class Signer {
 
   /** 6.4, 6.5, 6.6. @throws Failure */
   answer(inbox: ReadonlyMap<number, Multiply>): Answer {
-    const { curve, items, threshold } = this.#s
+    const { curve, items } = this.#s
     const { q } = curve
-    const { random } = this.#input
     const received = new Map(this.#peers.map((j) => [j, this.#read(j, at(inbox, j))])) // S1
     for (const j of this.#peers) {
       const { salt, points } = at(received, j)
@@ -247,15 +265,14 @@ export class Signer {
       const item = items[b] as Item
       const sk = this.#sk[k] as bigint
       const total = add(curve, base(curve, sk), ...(keys[k] as Point[]))
-      if (!same(total, decode(curve, item.publicKey))) throw new Failure(threshold === 2 ? 'PK_UNEXPECTED' : 'PK_SUM', 0) // S6, S7
-      const nonce = add(curve, base(curve, random.r[b] as bigint), ...this.#peers.map((j) => at(received, j).point(b)))
+      if (!same(total, decode(curve, item.publicKey))) throw new Failure('PK_SUM', 0) // S7; S6 by construction: nobody says pk when t = 2
+      const nonce = add(curve, base(curve, this.#drawn('r', b)), ...this.#peers.map((j) => at(received, j).point(b)))
       if (nonce === null || nonce.x % q === 0n) throw new Failure('R_ZERO', 0) // S8
       points.push(encode(nonce))
       const sum = (of: (j: number) => bigint): bigint => this.#peers.reduce((rest, j) => rest + of(j), 0n)
-      const phi = random.phi[k] as bigint
+      const phi = this.#drawn('phi', b)
       const Phi = phi + sum((j) => at(received, j).psi[k] as bigint)
-      const u =
-        (random.r[b] as bigint) * Phi + sum((j) => (at(this.#products, j).cu[k] as bigint) + (at(results, j).du[k] as bigint))
+      const u = this.#drawn('r', b) * Phi + sum((j) => (at(this.#products, j).cu[k] as bigint) + (at(results, j).du[k] as bigint))
       const v = sk * Phi + sum((j) => (at(this.#products, j).cv[k] as bigint) + (at(results, j).dv[k] as bigint))
       const w = toInteger(item.digest) * phi + nonce.x * v
       return join(integer(mod(w, q), 32), integer(mod(u, q), 32))
@@ -321,13 +338,16 @@ export interface Signature {
   readonly recovery: number
 }
 
-/** What the coordinator makes of the answers: a signature for each present item. @throws Failure DKLS_VIEW, SIG_INVALID */
+/** What the coordinator makes of the answers: a signature for each present item. @throws Failure DKLS_VIEW, SIGN_MALFORMED, SIG_INVALID */
 export function assemble(s: Session, present: readonly number[], answers: ReadonlyMap<number, Answer>): readonly Signature[] {
   const { curve } = s
   const { q } = curve
   const all = [...answers.values()]
   const points = (all[0] as Answer).points
   if (all.some((a) => Buffer.compare(a.points, points) !== 0)) throw new Failure('DKLS_VIEW', 0)
+  for (const [id, { shares }] of answers) {
+    if (chunks(shares, 32).some((share) => toInteger(share) >= q)) throw new Failure('SIGN_MALFORMED', id)
+  }
   return present.map((b, k) => {
     const nonce = decode(curve, chunks(points, 33)[k] as Uint8Array)
     const sum = (offset: number): bigint =>

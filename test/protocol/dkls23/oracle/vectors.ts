@@ -6,7 +6,16 @@ import { integer, join, plainSha256 } from './hashing.ts'
 import { runSigning, type Transcript } from './run.ts'
 import { gadget, sidOf, thetas } from './rvole.ts'
 import { type Direction, type Setup, setup } from './setups.ts'
-import { contextOf, type Multiply, type PairSeeds, type Session, type SignerInput } from './signing.ts'
+import {
+  contextOf,
+  type Extend,
+  type Multiply,
+  multiplyBody,
+  openingBody,
+  type PairSeeds,
+  type Session,
+  type SignerInput,
+} from './signing.ts'
 
 /** The published test vectors as data; ../vectors/README.md says how each field is made. */
 
@@ -34,8 +43,6 @@ function directionVector(d: Direction): object {
   return {
     alice: d.alice,
     bob: d.bob,
-    nonce_a: hex(d.nonceA),
-    nonce_b: hex(d.nonceB),
     psid: hex(forAlice.psid),
     a: scalar(d.a),
     a_point: point(d.aPoint),
@@ -62,6 +69,8 @@ export const setupVectors = (all: readonly Setup[]): object => ({
     max: s.max,
     session: hex(s.session),
     pair_id: hex(s.pairId),
+    nonce_min: hex(s.forth.nonceA),
+    nonce_max: hex(s.forth.nonceB),
     part_min: hex(s.partMin),
     part_max: hex(s.partMax),
     zseed: hex(s.zseed),
@@ -159,6 +168,7 @@ function pairVector(
     gamma_u: hex(two.gammaU),
     gamma_v: hex(two.gammaV),
     psi: hex(two.psi),
+    message: digest(multiplyBody(two)),
   }
 }
 
@@ -189,13 +199,16 @@ export function signingVector(c: Case, all: readonly Setup[]): object {
       return {
         id,
         shares: shares.map(scalar),
-        r: random.r.map((r) => r && scalar(r)),
-        phi: random.phi.map(scalar),
+        r_seed: random.r.map((r) => r && hex(r.seed)),
+        r: random.r.map((r) => r && scalar(r.scalar)),
+        phi_seed: random.phi.map((phi) => phi && hex(phi.seed)),
+        phi: random.phi.map((phi) => phi && scalar(phi.scalar)),
         salt: hex(random.salt),
         status: hex(sent?.status as Uint8Array),
         com: hex(sent?.com as Uint8Array),
         points: hex(two?.points as Uint8Array),
         pk: hex(two?.pk as Uint8Array),
+        opening: hex(openingBody(sent as Extend)),
         answer: { points: hex(answer?.points as Uint8Array), shares: hex(answer?.shares as Uint8Array) },
       }
     }),
