@@ -35,7 +35,7 @@ function accepts(sender: SenderSetup, receiver: ReceiverSetup): boolean {
 }
 
 describe('what ten thousand sessions tell a cheating receiver of Delta', () => {
-  it('14.7 without a ban: the bits that it guesses at, and nothing else: a session passes when every guess is right', () => {
+  it('14.7 statistics, without a ban: the bits that it guesses at, and nothing else: a session passes when every guess is right', () => {
     const { sender, receiver } = dealtDirection(rng)
     const passed = [0, 0, 0, 0]
     for (let n = 0; n < SESSIONS; n++) {
@@ -55,7 +55,7 @@ describe('what ten thousand sessions tell a cheating receiver of Delta', () => {
     }
   })
 
-  it('14.7 with the ban: the first abort is the last answer; two bits of Delta on average, however many sessions', () => {
+  it('14.7 statistics, with the ban: the first abort is the last answer; two bits of Delta on average, however many sessions', () => {
     let sessions = 0
     const learned: number[] = []
     while (sessions < SESSIONS) {

@@ -60,6 +60,8 @@ export const PROTOCOL_ROWS = {
   '14.6 tweak': 'signer and aggregator with different tweaks',
   '14.6 parity': 'odd and even key, odd and even R, tweak parities',
   '14.6 epochs': 'shares of two epochs in one signature',
+  '14.7 statistics': 'what ten thousand accepted and aborted sessions tell a cheating receiver',
+  '14.7 memory': 'what is left of secrets after they were wiped',
   'hm 7.1 G1': 'set-up replayed from an older start, wrong roster, low order, two faces',
   'hm 7.1 G2': 'a wrong tag, or the peer’s own tag sent back',
   'hm 7.1 contributions': 'another contribution to a shared key for each member (t = 3)',

@@ -54,7 +54,7 @@ const context = (): RvoleContext => ({
 const senderSetup = () => ({ psid: fromHex(known.psid), delta: fromHex(known.delta), seeds: fromHex(known.seeds) })
 const receiverSetup = () => ({ psid: fromHex(known.psid), seeds0: fromHex(known.seeds0), seeds1: fromHex(known.seeds1) })
 
-describe('C-05 after wipe() no secret of a multiplication is alive in any buffer or WebAssembly memory', () => {
+describe('C-05, 14.7 memory: after wipe() no secret of a multiplication is alive in any buffer or WebAssembly memory', () => {
   it('nothing of them is alive before, and the search finds what is', () => {
     const all = new Map([...ofAlice, ...ofBob])
     expect(findLive(all)).toEqual([])

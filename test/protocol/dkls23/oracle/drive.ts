@@ -16,12 +16,15 @@ export function drive<R, C>(scripts: ReadonlyMap<number, Protocol<R, C>>): Reado
       if (results.has(id)) continue
       const step = script.next(inboxes.get(id) ?? new Map())
       if (step.done) results.set(id, step.value)
-      else sent.get(id)?.push(step.value)
+      else sent.get(id)?.push(copied(step.value))
     }
     inboxes = new Map([...scripts.keys()].map((id) => [id, inboxFrom(sent, id, round)]))
   }
   return new Map([...results].map(([id, result]) => [id, { exchanges: sent.get(id) ?? [], result }]))
 }
+
+/** As channels do: a script wipes what it has sent and what it has read. */
+const copied = (exchange: Exchange<unknown>): Exchange<unknown> => structuredClone(exchange)
 
 const inboxFrom = (
   sent: ReadonlyMap<number, readonly Exchange<unknown>[]>,
@@ -34,7 +37,7 @@ function incoming(exchange: Exchange<unknown> | undefined, to: number): Incoming
   const direct = exchange?.direct?.get(to)
   return {
     ...(exchange?.broadcast === undefined ? {} : { broadcast: exchange.broadcast }),
-    ...(direct === undefined ? {} : { direct }),
+    ...(direct === undefined ? {} : { direct: Uint8Array.from(direct) }),
   }
 }
 
@@ -43,7 +46,7 @@ export function feed<R, C>(script: Protocol<R, C>, inboxes: readonly ReadonlyMap
   const exchanges: Exchange<unknown>[] = []
   let step = script.next(new Map())
   for (let round = 0; !step.done; round++) {
-    exchanges.push(step.value)
+    exchanges.push(copied(step.value))
     step = script.next(inboxes[round] ?? new Map())
   }
   return { exchanges, result: step.value }

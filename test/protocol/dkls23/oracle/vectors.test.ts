@@ -1,12 +1,16 @@
 import { readFileSync } from 'node:fs'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { pairSecret } from './as-production.ts'
+import { expectSame } from './expect-same.ts'
+import { driveSetup, sidesOf } from './production-setup.ts'
+import { runSigning } from './run.ts'
 import type { Setup } from './setups.ts'
-import { setups, setupVectors, signingVectors } from './vectors.ts'
+import { CASES, caseOf, setups, setupVectors, signingVectors } from './vectors.ts'
 
 const published = (name: string): unknown => JSON.parse(readFileSync(new URL(`../vectors/${name}.json`, import.meta.url), 'utf8'))
 const plain = (data: object): unknown => JSON.parse(JSON.stringify(data))
 
-describe('the published vectors are what the oracle makes', () => {
+describe('the published vectors are what the oracle makes, and production makes the same', () => {
   let all: readonly Setup[] = []
 
   beforeAll(() => {
@@ -19,5 +23,20 @@ describe('the published vectors are what the oracle makes', () => {
 
   it('signing: (2,2), (2,3) and (3,5) on both suites', { timeout: 120_000 }, () => {
     expect(plain(signingVectors(all))).toEqual(published('signing'))
+  })
+
+  it('production: pair set-ups', { timeout: 120_000 }, () => {
+    for (const made of all) {
+      const driven = driveSetup(made)
+      for (const { id, asAlice, asBob } of sidesOf(made)) {
+        const pair = pairSecret({ asAlice: asAlice.forAlice, asBob: asBob.forBob, zseed: made.zseed })
+        expect(driven.get(id)?.result).toEqual({ ...pair, pairId: made.pairId })
+      }
+    }
+  })
+
+  it.each(CASES)('production: $name', { timeout: 120_000 }, (c) => {
+    const { session, inputs } = caseOf(c, all)
+    expectSame(session, inputs, runSigning(session, inputs))
   })
 })
