@@ -56,13 +56,17 @@ function curveOperations(curves: Curves): readonly Operation[] {
   const signature = curves.ed25519Sign(digest, seed)
   const peer = curves.x25519PublicKey(rng(32))
   // Whether a signature holds makes no difference to the work of verifying as long as it is well-formed.
-  const { secp256k1 } = curves
+  const { secp256k1, p256 } = curves
   const key = secp256k1.baseMul(secp256k1.scalar(7))
   const formed = Uint8Array.from([...key.subarray(1), ...secp256k1.scalar(2n ** 254n + 987_654_321n)])
   return [
     ...groupOperations(secp256k1),
     { name: 'ECDSA verify', run: () => curves.ecdsaVerify(formed, digest, key) },
     { name: 'BIP-340 verify', run: () => curves.schnorrVerify(formed, digest, key.subarray(1)) },
+    { name: 'secp256k1 mulSecret', run: () => secp256k1.mulSecret(key, secret) },
+    ...groupOperations(p256),
+    { name: 'p256 mulSecret', run: () => p256.mulSecret(p256.generator, secret) },
+    { name: 'ECDSA verify, P-256', run: () => curves.ecdsaP256Verify(formed, digest, p256.generator) },
     ...groupOperations(curves.ed25519),
     { name: 'Ed25519 sign', run: () => curves.ed25519Sign(digest, seed) },
     { name: 'Ed25519 verify', run: () => curves.ed25519Verify(signature, digest, signKey) },

@@ -10,7 +10,7 @@ import { CERTIFICATE } from '../src/protocol/keygen/certificate.ts'
 import type { PublicPackage } from '../src/protocol/keygen/key-record.ts'
 import { ownedRequestHash, requestHash } from '../src/protocol/request/authorize.ts'
 import { signingInput } from '../src/protocol/request/digest.ts'
-import { encodeDocument, SCHEMES, type Scheme } from '../src/protocol/request/document.ts'
+import { encodeDocument, isEcdsa, SCHEMES, type Scheme } from '../src/protocol/request/document.ts'
 import { instanceBytes, messageDigest } from '../src/protocol/request/instance.ts'
 import type { BenchOptions } from './arguments.ts'
 import { type RecordedSet, recordedSet, SIGNERS, type Spent } from './recorded-set.ts'
@@ -24,6 +24,7 @@ const LIFE_MS = 600_000
 const MESSAGE_BYTES = 32
 const HASH: Readonly<Record<Scheme, { readonly hash?: 'sha256' }>> = {
   'ecdsa-secp256k1': { hash: 'sha256' },
+  'ecdsa-p256': { hash: 'sha256' },
   'schnorr-secp256k1': { hash: 'sha256' },
   'eddsa-ed25519': {},
 }
@@ -166,7 +167,7 @@ async function recordSigning(
   const found: RecordedSigning[] = []
   for (const scheme of SCHEMES) {
     const key = keys.get(scheme) as PublicPackage
-    const isHm = scheme === 'ecdsa-secp256k1'
+    const isHm = isEcdsa(scheme)
     const links = isHm ? set.links : set.links.slice(0, THRESHOLD)
     for (const batch of BATCHES) {
       const spent: Spent[] = []

@@ -2,7 +2,7 @@ import { randomBytes, sign } from 'node:crypto'
 import type { Shot } from './load.ts'
 import type { RunningSet } from './running-set.ts'
 
-export const SCHEMES = ['ecdsa-secp256k1', 'schnorr-secp256k1', 'eddsa-ed25519'] as const
+export const SCHEMES = ['ecdsa-secp256k1', 'ecdsa-p256', 'schnorr-secp256k1', 'eddsa-ed25519'] as const
 export type Scheme = (typeof SCHEMES)[number]
 /** Whom a call goes to: self-signed request documents under mTLS, or plain JSON with a bearer token. */
 export const FORMS = ['coordinator', 'gateway'] as const

@@ -23,6 +23,7 @@ import { KEY_SECRET, PUBLIC_PACKAGE } from '../protocol/keygen/key-record.ts'
 import { establish } from '../protocol/prss/establish.ts'
 import type { Generation } from '../protocol/prss/generation.ts'
 import { CLOCK_SKEW_MS } from '../protocol/request/authorize.ts'
+import { isEcdsa } from '../protocol/request/document.ts'
 import { purposeOf } from '../protocol/request/instance.ts'
 import { receiptMessage } from '../protocol/request/key-update.ts'
 import { RequestError } from '../protocol/request/request-error.ts'
@@ -215,7 +216,7 @@ export class CryptoActor {
 
   #hmGeneration(setup: SetupFields, digest: Uint8Array, tickets: readonly Uint8Array[], now: number): Generation {
     if (!this.#o.hm) throw new SetupError('HM_POLICY', 'this signer does not offer hm')
-    if (setup.suite !== 'ecdsa-secp256k1') throw new SetupError('HM_PARAM', 'hm signs ECDSA only')
+    if (!isEcdsa(setup.suite)) throw new SetupError('HM_PARAM', 'hm signs ECDSA only')
     if (setup.signers.length !== 2 * setup.threshold - 1) throw new SetupError('HM_PARAM', 'hm needs exactly 2t-1 signers')
     const generation = this.#generations.find(setup.threshold, setup.signers, digest, now)
     if (generation === undefined) throw new SetupError('HM_KID', 'no such PRSS generation')

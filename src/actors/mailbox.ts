@@ -13,8 +13,7 @@ export interface MailboxOptions<Item> {
   readonly capacity: number
   /** Bytes of waiting items at most, whatever their number; beyond it `submit` refuses. */
   readonly capacityBytes: number
-  /** Items of the next batch at most. */
-  readonly maxBatch: () => number
+  readonly maxBatch: number
   /** Bytes of one batch; an item larger than that goes alone. */
   readonly maxBatchBytes: number
   readonly bytesOf: (item: Item) => number
@@ -81,8 +80,7 @@ export class Mailbox<Item> {
   }
 
   #takeBatch(): readonly Item[] {
-    const { maxBatchBytes, bytesOf } = this.#o
-    const maxBatch = this.#o.maxBatch()
+    const { maxBatch, maxBatchBytes, bytesOf } = this.#o
     let count = 0
     let bytes = 0
     for (const item of this.#waiting) {

@@ -1,5 +1,6 @@
 import type { Roster } from '../protocol/channel/roster.ts'
 import type { Curves } from '../protocol/curve/curves.ts'
+import { maxBatch } from '../protocol/dkls23/parameters.ts'
 import type { Rng } from '../protocol/engine/bytes.ts'
 import type { PartyId } from '../protocol/engine/party.ts'
 import type { Scheme } from '../protocol/request/document.ts'
@@ -24,7 +25,7 @@ export interface SessionReport {
 export interface SigningSchedulerOptions {
   readonly links: ReadonlyMap<PartyId, SignerLink>
   readonly monitor: Pick<SignerMonitor, 'down' | 'report' | 'boots' | 'refresh'>
-  readonly engines: Pick<EngineChoice, 'choose' | 'ended' | 'failureNow' | 'inUse' | 'maxItems'>
+  readonly engines: Pick<EngineChoice, 'choose' | 'ended' | 'failureNow' | 'signersNeeded'>
   readonly prss: Pick<PrssKeeper, 'restock' | 'forget' | 'voidTickets'>
   readonly parties: readonly PartyId[]
   readonly roster: Roster
@@ -49,8 +50,8 @@ const MAX_ATTEMPTS = 6
 const PAUSE_MS = 50
 /** Looks for what a session needs; with the pauses, and the protocols among signers that bring it, at least two seconds. */
 const MAX_WAITS = 40
-/** Looks for a quorum that is suddenly gone: a connection that broke, or one heartbeat that did, is not a dead signer, as the next one shows. */
-const MAX_GRACES = 15
+/** Looks for a quorum that is suddenly gone: a connection that broke once is not a dead signer, as the next heartbeat shows. */
+const MAX_GRACES = 5
 /** The signers that said so know better what they hold than their last heartbeats did: another start, a ban, other set-ups. */
 const ASK_AFTER: ReadonlySet<string> = new Set(['SETUP_STALE', 'ABORT', 'PAIR_BANNED', 'PAIR_UNKNOWN'])
 /** Failures of load: whoever is overloaded or restarting is asked again after 2, 4, 8 pauses. */
@@ -81,7 +82,7 @@ interface Session extends Run {
 export class SigningScheduler {
   readonly #o: SigningSchedulerOptions
   readonly #timers: Timers
-  /** At most schemes x thresholds in use: 3 x 15. */
+  /** At most schemes x thresholds in use: 4 x 15. */
   readonly #mailboxes = new Map<string, Mailbox<SigningJob>>()
 
   constructor(options: SigningSchedulerOptions) {
@@ -114,15 +115,14 @@ export class SigningScheduler {
   }
 
   #mailbox(run: Run): Mailbox<SigningJob> {
-    const { scheme, threshold } = run
-    const name = `${scheme}:${threshold}`
+    const name = `${run.scheme}:${run.threshold}`
     let mailbox = this.#mailboxes.get(name)
     if (mailbox === undefined) {
-      const { capacity, maxBatch, maxInFlight, engines } = this.#o
+      const { capacity, maxBatch, maxInFlight } = this.#o
       mailbox = new Mailbox({
         capacity,
         capacityBytes: MAX_WAITING_BYTES,
-        maxBatch: () => Math.min(maxBatch, engines.maxItems(engines.inUse(scheme, threshold), threshold)),
+        maxBatch,
         maxBatchBytes: MAX_BATCH_BYTES,
         bytesOf: ({ item }) => item.request.document.length + item.input.length,
         maxInFlight,
@@ -150,13 +150,10 @@ export class SigningScheduler {
       const choice = await this.#o.engines.choose(wishOf(live, run))
       if (choice.type === 'none') return await this.#withoutQuorum(live, choice.failure, run)
       if (choice.type === 'wait') return await this.#wait(live)
-      const most = this.#o.engines.maxItems(choice.with.engine, run.threshold)
+      const most = choice.with.engine === 'dkls23' ? maxBatch(run.threshold) : live.length
       if (live.length <= most) return await this.#session(live, run, choice)
-      // A batch that was made for another engine. One part after the other: it is one batch under way, and as much work as one.
       for (const job of live) job.attempts -= 1
-      const again: SigningJob[] = []
-      for (const part of parts(live, most)) again.push(...(await this.#attempt(part, run)))
-      return again
+      return (await Promise.all(parts(live, most).map((part) => this.#attempt(part, run)))).flat()
     } catch (error) {
       // A bug of ours: every job gets an answer all the same, and nobody is told that no share left.
       this.#o.onBug(error)

@@ -1,11 +1,12 @@
 import { ed25519 } from '@noble/curves/ed25519.js'
+import { p256 } from '@noble/curves/nist.js'
 import { schnorr, secp256k1 } from '@noble/curves/secp256k1.js'
 import { describe, expect, it } from 'vitest'
 import { AssemblerActor } from '../../src/actors/assembler-actor.ts'
 import type { Answer } from '../../src/actors/crypto-commands.ts'
 import { decodeEnvelope, type Envelope, encodeEnvelope } from '../../src/protocol/channel/envelope.ts'
 import { signingInput } from '../../src/protocol/request/digest.ts'
-import { parseDocument, SCHEMES, type Scheme, type SignDocument } from '../../src/protocol/request/document.ts'
+import { isEcdsa, parseDocument, SCHEMES, type Scheme, type SignDocument } from '../../src/protocol/request/document.ts'
 import { actorSet } from './actor-set.ts'
 
 const changed = (answer: Answer, at: number): Answer => ({
@@ -22,7 +23,7 @@ const changed = (answer: Answer, at: number): Answer => ({
 const verifies = (scheme: Scheme, signature: Uint8Array, input: Uint8Array, publicKey: Uint8Array): boolean => {
   if (scheme === 'eddsa-ed25519') return ed25519.verify(signature, input, publicKey)
   if (scheme === 'schnorr-secp256k1') return schnorr.verify(signature, input, publicKey.slice(1))
-  return secp256k1.verify(signature, input, publicKey, { prehash: false, lowS: true })
+  return (scheme === 'ecdsa-p256' ? p256 : secp256k1).verify(signature, input, publicKey, { prehash: false, lowS: true })
 }
 
 describe.each(SCHEMES)('U-01, U-02 the assembler of %s', (scheme) => {
@@ -30,7 +31,7 @@ describe.each(SCHEMES)('U-01, U-02 the assembler of %s', (scheme) => {
   const key = set.storeKey(scheme, 'key')
   const keys = [key, key, key]
   const items = keys.map(() => set.itemOf(key, set.signRequest(key)))
-  const hm = scheme === 'ecdsa-secp256k1' ? set.establish() : undefined
+  const hm = isEcdsa(scheme) ? set.establish() : undefined
   const setup = set.setupOf(hm === undefined ? { suite: scheme } : { protocol: 'hm', suite: scheme, signers: [1, 2, 3] })
   const openings = setup.signers.map((id) => set.openSigning(id, setup, items, [key], hm === undefined ? {} : { hm }))
   const mail = openings.flatMap((a) => a.reply.envelopes)

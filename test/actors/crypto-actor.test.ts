@@ -3,7 +3,7 @@ import type { Answer } from '../../src/actors/crypto-commands.ts'
 import { toHex } from '../../src/protocol/engine/bytes.ts'
 import { REPLY_TYPES } from '../../src/protocol/frames/signer-frames.ts'
 import { requestHash } from '../../src/protocol/request/authorize.ts'
-import { SCHEMES, type Scheme } from '../../src/protocol/request/document.ts'
+import { isEcdsa, SCHEMES, type Scheme } from '../../src/protocol/request/document.ts'
 import { seededRng } from '../simulator/seeded-rng.ts'
 import { type ActorSet, actorSet, type StoredKey } from './actor-set.ts'
 
@@ -13,7 +13,7 @@ const said = ({ reply }: Answer): string => {
   return reply.code === '' ? type : `${type} ${reply.code}`
 }
 const shape = (set: ActorSet, scheme: Scheme) =>
-  scheme === 'ecdsa-secp256k1'
+  isEcdsa(scheme)
     ? { setup: { protocol: 'hm' as const, suite: scheme, signers: [1, 2, 3] }, hm: set.establish() }
     : { setup: { protocol: 'frost' as const, suite: scheme, signers: [1, 2] }, hm: undefined }
 

@@ -8,7 +8,7 @@ import { UnreadableMessage } from '../../src/transport/inbound.ts'
 import { inProcessSet, type TestSet } from '../host/set/in-process-set.ts'
 import { fresh, type Item, maliciousCoordinator } from './malicious-coordinator.ts'
 
-const SCHEMES = ['ecdsa-secp256k1', 'schnorr-secp256k1', 'eddsa-ed25519'] as const
+const SCHEMES = ['ecdsa-secp256k1', 'ecdsa-p256', 'schnorr-secp256k1', 'eddsa-ed25519'] as const
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text)
 
 // The coordinator holds no authority: whatever it says, signers sign what the owner of a key asked for, by the key's own scheme.
@@ -55,7 +55,8 @@ describe('a coordinator that lies', () => {
       ['an ECDSA key in FROST for Ed25519', 'ecdsa-secp256k1', frost({ suite: 'eddsa-ed25519' }), 'instance_mismatch'],
       ['a BIP-340 key in FROST for Ed25519', 'schnorr-secp256k1', frost({ suite: 'eddsa-ed25519' }), 'instance_mismatch'],
       ['an Ed25519 key in FROST for BIP-340', 'eddsa-ed25519', frost({ suite: 'schnorr-secp256k1' }), 'instance_mismatch'],
-      ['a scheme that does not exist yet', 'eddsa-ed25519', frost({ suite: 'ecdsa-p256' }), 'SETUP_REFUSED'],
+      ['an Ed25519 key in FROST for P-256', 'eddsa-ed25519', frost({ suite: 'ecdsa-p256' }), 'SETUP_REFUSED'],
+      ['a P-256 key in FROST for BIP-340', 'ecdsa-p256', frost({ suite: 'schnorr-secp256k1' }), 'instance_mismatch'],
       ['no scheme', 'eddsa-ed25519', frost({ suite: 'none' }), 'SETUP_REFUSED'],
       ['key generation as an engine', 'eddsa-ed25519', { protocol: 'dkg' as const }, 'SETUP_REFUSED'],
       ['PRSS as an engine', 'eddsa-ed25519', { protocol: 'prss' as const }, 'SETUP_REFUSED'],
@@ -78,7 +79,7 @@ describe('a coordinator that lies', () => {
       },
     )
 
-    it('hm with the keys of BIP-340, with two signers, without a ticket, with a used one, with another generation', async () => {
+    it('hm with the keys of BIP-340 or of the other curve, with two signers, without a ticket, with a used one, with another generation', async () => {
       const setup = (changes: Partial<SetupFields>) =>
         c.setupOf({ protocol: 'hm', suite: 'ecdsa-secp256k1', signers: [1, 2, 3], ...changes })
       const ecdsa = () => [c.itemOf(requestFor('ecdsa-secp256k1'))]
@@ -87,6 +88,11 @@ describe('a coordinator that lies', () => {
         (await c.ask(1, 'openSigning', c.openFrame(s, items, hm))).code
       expect(await code(setup({ suite: 'schnorr-secp256k1' }), schnorr, await c.supplies())).toBe('HM_PARAM')
       expect(await c.outcomes(setup({}), schnorr, { hm: await c.supplies() })).toEqual(['instance_mismatch'])
+      // A share of one curve in the arithmetic of the other would be sent out under masks of the wrong modulus.
+      const p256 = () => [c.itemOf(requestFor('ecdsa-p256'))]
+      expect(await c.outcomes(setup({}), p256(), { hm: await c.supplies() })).toEqual(['instance_mismatch'])
+      expect(await c.outcomes(setup({ suite: 'ecdsa-p256' }), ecdsa(), { hm: await c.supplies() })).toEqual(['instance_mismatch'])
+      expect(await c.outcomes(setup({ suite: 'ecdsa-p256' }), p256(), { hm: await c.supplies() })).toEqual(['signed'])
       expect(await code(setup({ signers: [1, 2] }), ecdsa(), await c.supplies())).toBe('HM_PARAM')
       const used = await c.supplies()
       expect(await c.outcomes(setup({}), ecdsa(), { hm: used })).toEqual(['signed'])

@@ -1,4 +1,5 @@
 import { ed25519 } from '@noble/curves/ed25519.js'
+import { p256 } from '@noble/curves/nist.js'
 import { schnorr, secp256k1 } from '@noble/curves/secp256k1.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { describe, expect, it } from 'vitest'
@@ -6,13 +7,14 @@ import { type Claimed, complaint } from '../../bench/verify-signature.ts'
 
 const secret = sha256(new Uint8Array([1]))
 const message = new Uint8Array(32).fill(5)
-const ORDER = secp256k1.Point.CURVE().n
 
-function ecdsa(): Claimed {
-  const recovered = secp256k1.sign(sha256(message), secret, { prehash: false, format: 'recovered' })
+function ecdsaBy(scheme: 'ecdsa-secp256k1' | 'ecdsa-p256', curve: typeof secp256k1): Claimed {
+  const recovered = curve.sign(sha256(message), secret, { prehash: false, lowS: true, format: 'recovered' })
   const serialized = Uint8Array.from([...recovered.subarray(1), 27 + (recovered[0] as number)])
-  return { scheme: 'ecdsa-secp256k1', publicKey: secp256k1.getPublicKey(secret), message, serialized }
+  return { scheme, publicKey: curve.getPublicKey(secret), message, serialized }
 }
+const ecdsa = (): Claimed => ecdsaBy('ecdsa-secp256k1', secp256k1)
+const ecdsaP256 = (): Claimed => ecdsaBy('ecdsa-p256', p256)
 
 const bip340 = (): Claimed => ({
   scheme: 'schnorr-secp256k1',
@@ -38,6 +40,7 @@ it('complains of a recovery value that points to another key', () => {
 
 describe.each([
   { make: ecdsa, otherKey: secp256k1.getPublicKey(message) },
+  { make: ecdsaP256, otherKey: p256.getPublicKey(message) },
   { make: bip340, otherKey: schnorr.getPublicKey(message) },
   { make: eddsa, otherKey: ed25519.getPublicKey(message) },
 ])('$make.name', ({ make, otherKey }) => {
@@ -53,10 +56,13 @@ describe.each([
   })
 })
 
-it('complains of a high s, which is a valid signature all the same', () => {
-  const good = ecdsa()
+it.each([
+  ['secp256k1', ecdsa, secp256k1],
+  ['P-256', ecdsaP256, p256],
+] as const)('complains of a high s on %s, which is a valid signature all the same', (_, make, curve) => {
+  const good = make()
   const s = BigInt(`0x${Buffer.from(good.serialized.subarray(32, 64)).toString('hex')}`)
-  const high = Buffer.from((ORDER - s).toString(16).padStart(64, '0'), 'hex')
+  const high = Buffer.from((curve.Point.CURVE().n - s).toString(16).padStart(64, '0'), 'hex')
   const serialized = Uint8Array.from([...good.serialized.subarray(0, 32), ...high, good.serialized[64] as number])
   expect(complaint({ ...good, serialized })).toBe('an ECDSA signature has a high s')
 })

@@ -7,6 +7,7 @@ import { openingOf as frostOpening } from '../../src/protocol/frost/sign.ts'
 import { FROST_BIP340, FROST_ED25519 } from '../../src/protocol/frost/suite.ts'
 import { openingOf as hmOpening } from '../../src/protocol/hm/sign.ts'
 import { requestHash } from '../../src/protocol/request/authorize.ts'
+import { ecdsaCurve } from '../../src/protocol/signing/ecdsa.ts'
 import type { TestSet } from '../host/set/in-process-set.ts'
 
 interface Claimed {
@@ -75,7 +76,7 @@ export class WireRecord {
     const owner = `${from} ${session} ${toHex(envelope.body)}`
     const points =
       envelope.protocol === PROTOCOLS.hm
-        ? hmOpening(curves.secp256k1).read(envelope.body, from, count).points
+        ? hmOpening(ecdsaCurve(envelope.suite, curves)?.group ?? curves.secp256k1).read(envelope.body, from, count).points
         : frostOpening((envelope.suite === 4 ? FROST_ED25519 : FROST_BIP340).group(curves))
             .read(envelope.body, from, count)
             .points.flatMap((c) => (c === null ? [] : [c.hiding, c.binding]))

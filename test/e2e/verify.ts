@@ -4,18 +4,19 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { keccak_256 } from '@noble/hashes/sha3.js'
 import { expect } from 'vitest'
 
-export const SCHEMES = ['ecdsa-secp256k1', 'schnorr-secp256k1', 'eddsa-ed25519'] as const
+export const SCHEMES = ['ecdsa-secp256k1', 'ecdsa-p256', 'schnorr-secp256k1', 'eddsa-ed25519'] as const
 export type Scheme = (typeof SCHEMES)[number]
 
 const bytes = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex.slice(2), 'hex'))
-const ED25519_SPKI = Buffer.from('302a300506032b6570032100', 'hex')
+const SPKI = { 'eddsa-ed25519': '302a300506032b6570032100', 'ecdsa-p256': '3039301306072a8648ce3d020106082a8648ce3d030107032200' }
+const HALF_P256 = Buffer.from('7fffffff800000007fffffffffffffffde737d56d38bcf4279dce5617e3192a8', 'hex')
 
 /** The `payload` member for a message under a scheme. */
 export const payloadOf = (scheme: Scheme, message: Uint8Array) => ({
   kind: 'message',
   bytes: `0x${Buffer.from(message).toString('hex')}`,
   ...(scheme === 'ecdsa-secp256k1' && { hash: 'keccak256' }),
-  ...(scheme === 'schnorr-secp256k1' && { hash: 'sha256' }),
+  ...((scheme === 'schnorr-secp256k1' || scheme === 'ecdsa-p256') && { hash: 'sha256' }),
 })
 
 interface KeyJson {
@@ -25,19 +26,28 @@ interface KeyJson {
 }
 
 /**
- * Checks an answered signature with code that the set does not use: noble for the curves of Bitcoin, OpenSSL for Ed25519 (cofactorless, RFC
- * 8032 5.1.7). ECDSA must be low-s and recover to the key's Ethereum address.
+ * Checks an answered signature with code that the set does not use: noble for the curve of Bitcoin, OpenSSL for P-256 and Ed25519
+ * (cofactorless, RFC 8032 5.1.7). ECDSA must be low-s; on secp256k1 it must recover to the key's Ethereum address.
  */
 export function expectValid(
   key: KeyJson,
   message: Uint8Array,
-  signature: { readonly serialized: string; readonly y_parity?: number },
+  signature: { readonly serialized: string; readonly y_parity?: number; readonly der?: string },
 ): void {
   const publicKey = bytes(key.public_key)
   const serialized = bytes(signature.serialized)
-  if (key.scheme === 'eddsa-ed25519') {
-    const spki = createPublicKey({ key: Buffer.concat([ED25519_SPKI, publicKey]), format: 'der', type: 'spki' })
-    expect(verify(null, message, spki, serialized)).toBe(true)
+  if (key.scheme === 'eddsa-ed25519' || key.scheme === 'ecdsa-p256') {
+    const spki = Buffer.concat([Buffer.from(SPKI[key.scheme], 'hex'), publicKey])
+    const opened = createPublicKey({ key: spki, format: 'der', type: 'spki' })
+    if (key.scheme === 'eddsa-ed25519') {
+      expect(verify(null, message, opened, serialized)).toBe(true)
+      return
+    }
+    expect(key.addresses).toEqual({})
+    expect(serialized).toHaveLength(65)
+    expect(verify('sha256', message, { key: opened, dsaEncoding: 'ieee-p1363' }, serialized.subarray(0, 64))).toBe(true)
+    expect(Buffer.compare(serialized.subarray(32, 64), HALF_P256)).toBeLessThanOrEqual(0)
+    expect(verify('sha256', message, opened, bytes(signature.der as string))).toBe(true)
     return
   }
   if (key.scheme === 'schnorr-secp256k1') {

@@ -1,6 +1,6 @@
 import type { Certificate } from '../../src/protocol/keygen/certificate.ts'
 import type { Scheme, SignDocument } from '../../src/protocol/request/document.ts'
-import { SCHEMES } from '../../src/protocol/request/document.ts'
+import { isEcdsa, SCHEMES } from '../../src/protocol/request/document.ts'
 import { type Exchanged, itemOf, type KeyRow, SignerTrio, signDocument } from './signer-trio.ts'
 
 /** Keys that all fuzzed signers hold, and the traffic that made them. */
@@ -45,7 +45,7 @@ export async function honestSessions(): Promise<ReadonlyMap<string, readonly Exc
   for (const scheme of SCHEMES) {
     const trio = await trioWithKeys()
     const links = trio.links()
-    if (scheme === 'ecdsa-secp256k1') {
+    if (isEcdsa(scheme)) {
       const supplies = await trio.prss(links)
       await trio.sign([item(scheme, 'req_a'), item(scheme, 'req_b')], scheme, links, supplies)
     } else await trio.sign([item(scheme, 'req_a')], scheme, links.slice(0, 2))

@@ -1,8 +1,9 @@
-import { SCHEMES, type Scheme } from '../../src/protocol/request/document.ts'
+import type { Scheme } from '../../src/protocol/request/document.ts'
 
-/** The names of a set and its keys are random: committed inputs spell them with zeros, ones and twos. */
+/** The names of a set and its keys are random: committed inputs spell them with zeros, ones, twos and threes. */
 export const NAMELESS_SET = `set_${'0'.repeat(64)}`
-export const namelessKey = (scheme: Scheme): string => `key_${String(SCHEMES.indexOf(scheme)).repeat(64)}`
+const DIGITS = { 'ecdsa-secp256k1': '0', 'schnorr-secp256k1': '1', 'eddsa-ed25519': '2', 'ecdsa-p256': '3' } as const
+export const namelessKey = (scheme: Scheme): string => `key_${DIGITS[scheme].repeat(64)}`
 
 export interface Names {
   readonly audience: string

@@ -18,6 +18,7 @@ import { signingInput } from '../../src/protocol/request/digest.ts'
 import {
   type Document,
   encodeDocument,
+  isEcdsa,
   type KeygenDocument,
   type KeyUpdateDocument,
   type Scheme,
@@ -75,12 +76,11 @@ export const signDocument = (scheme: Scheme, keyId: Uint8Array, changes: Partial
   scheme,
   keyId,
   path: 'm',
-  payload:
-    scheme === 'ecdsa-secp256k1'
-      ? { kind: 'message', message: Uint8Array.of(1, 2, 3), hash: 'keccak256' }
-      : scheme === 'schnorr-secp256k1'
-        ? { kind: 'digest', digest: seededRng('digest')(32) }
-        : { kind: 'message', message: Uint8Array.of(1, 2, 3) },
+  payload: isEcdsa(scheme)
+    ? { kind: 'message', message: Uint8Array.of(1, 2, 3), hash: 'keccak256' }
+    : scheme === 'schnorr-secp256k1'
+      ? { kind: 'digest', digest: seededRng('digest')(32) }
+      : { kind: 'message', message: Uint8Array.of(1, 2, 3) },
   ...times,
   ...changes,
 })

@@ -246,6 +246,8 @@ function messageOf(scheme: Scheme, message: Uint8Array): Wanted {
       return { payload: { kind: 'message', message }, input: message }
     case 'schnorr-secp256k1':
       return { payload: { kind: 'message', message, hash: 'sha256' }, input: sha256(message) }
+    case 'ecdsa-p256':
+      return { payload: { kind: 'message', message, hash: 'sha256d' }, input: sha256(sha256(message)) }
     case 'ecdsa-secp256k1':
       return { payload: { kind: 'message', message, hash: 'keccak256' }, input: keccak_256(message) }
   }

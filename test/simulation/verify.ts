@@ -1,4 +1,5 @@
 import { createPublicKey, verify } from 'node:crypto'
+import { p256 } from '@noble/curves/nist.js'
 import { schnorr, secp256k1 } from '@noble/curves/secp256k1.js'
 import type { SignatureView } from '../../src/host/api/coordinator-service.ts'
 import { equalBytes } from '../../src/protocol/engine/bytes.ts'
@@ -18,9 +19,11 @@ export function isSignature(
     }
     case 'schnorr-secp256k1':
       return schnorr.verify(signature.compact, input, publicKey.subarray(-32))
-    case 'ecdsa-secp256k1': {
+    case 'ecdsa-secp256k1':
+    case 'ecdsa-p256': {
       // Recovering is verifying: the key comes out of signature and digest alone.
-      const parsed = secp256k1.Signature.fromBytes(signature.compact, 'compact')
+      const curve = signature.scheme === 'ecdsa-p256' ? p256 : secp256k1
+      const parsed = curve.Signature.fromBytes(signature.compact, 'compact')
       const recovered = parsed.addRecoveryBit(signature.recovery).recoverPublicKey(input)
       return !parsed.hasHighS() && equalBytes(recovered.toBytes(true), publicKey)
     }

@@ -1,4 +1,5 @@
 import { ed25519 } from '@noble/curves/ed25519.js'
+import { p256 } from '@noble/curves/nist.js'
 import { secp256k1 } from '@noble/curves/secp256k1.js'
 import { ripemd160 } from '@noble/hashes/legacy.js'
 import { sha256 } from '@noble/hashes/sha2.js'
@@ -33,7 +34,7 @@ function evmAddress(publicKey: Uint8Array): string {
 const p2wpkhAddress = (publicKey: Uint8Array): string => bech32.encode('bc', [0, ...bech32.toWords(ripemd160(sha256(publicKey)))])
 
 /**
- * The addresses of a key: EVM and Bitcoin P2WPKH for ECDSA, Solana for Ed25519, none for BIP-340.
+ * The addresses of a key: EVM and Bitcoin P2WPKH for ECDSA, Solana for Ed25519, none for BIP-340 and P-256.
  * @param publicKey 33 bytes compressed (ECDSA), 32 bytes otherwise.
  * @throws RangeError when the key is not a point: nobody could ever spend from its address.
  */
@@ -46,6 +47,10 @@ export function addressesOf(scheme: Scheme, publicKey: Uint8Array): Addresses {
       case 'eddsa-ed25519':
         ed25519.Point.fromBytes(publicKey)
         return { solana: base58.encode(publicKey) }
+      case 'ecdsa-p256':
+        if (publicKey.length !== 33) throw new RangeError('not compressed')
+        p256.Point.fromBytes(publicKey)
+        return {}
       case 'schnorr-secp256k1':
         return {}
     }

@@ -1,6 +1,6 @@
 import type { PairCondition } from '../../actors/pair-keeper.ts'
 import type { Engine } from '../../actors/signing-job.ts'
-import type { Scheme, Usage } from '../../protocol/request/document.ts'
+import type { EcdsaScheme, Scheme, Usage } from '../../protocol/request/document.ts'
 
 /** Who is connected over mTLS: a configured client of the coordinator, named by its certificate fingerprint. */
 export interface Client {
@@ -52,8 +52,8 @@ export interface SignatureView {
   /** Hex with 0x of the 32-byte digest; null for Ed25519, which signs the message itself. */
   readonly digest: string | null
   readonly signature:
-    | { readonly scheme: 'ecdsa-secp256k1'; readonly compact: Uint8Array; readonly recovery: number }
-    | { readonly scheme: 'schnorr-secp256k1' | 'eddsa-ed25519'; readonly compact: Uint8Array }
+    | { readonly scheme: EcdsaScheme; readonly compact: Uint8Array; readonly recovery: number }
+    | { readonly scheme: Exclude<Scheme, EcdsaScheme>; readonly compact: Uint8Array }
     | null
   /** Which signed, and who, once it is signed; before that the engine it would be signed with now. */
   readonly engine: Engine

@@ -1,10 +1,10 @@
 import type { z } from '@hono/zod-openapi'
-import { secp256k1 } from '@noble/curves/secp256k1.js'
 import { fromHex, toHex } from '../../protocol/engine/bytes.ts'
 import type { Scheme } from '../../protocol/request/document.ts'
 import { type Addresses, addressesOf } from './address.ts'
 import type { KeyView, SessionView, SetView, SignatureView, UpdatedKeyView } from './coordinator-service.ts'
 import type { Key, Session, SetState, Signature } from './schemas.ts'
+import { derOf } from './signature-form.ts'
 
 /** Views as they go over the wire; test/host/api checks each against its schema. */
 
@@ -50,17 +50,18 @@ export function renderKey(view: KeyView): KeyJson {
 export const renderUpdatedKey = (view: UpdatedKeyView) => ({ ...renderKey(view), receipts: view.receipts.map(hex) })
 
 function renderSignatureValue(value: NonNullable<SignatureView['signature']>): SignatureJson['signature'] {
-  if (value.scheme !== 'ecdsa-secp256k1') return { serialized: hex(value.compact) }
+  if (!('recovery' in value)) return { serialized: hex(value.compact) }
   const r = toHex(value.compact.subarray(0, 32))
   const s = toHex(value.compact.subarray(32))
-  // Bit 1 says that the nonce point's abscissa is not below the group order; v cannot express it (chance 2^-127).
+  // Bit 1 says that the nonce point's abscissa is not below the group order; v cannot express it (chance 2^-127,
+  // on P-256 2^-32).
   const yParity = value.recovery & 1
   return {
     r: `0x${r}`,
     s: `0x${s}`,
     y_parity: yParity,
     serialized: `0x${r}${s}${(27 + yParity).toString(16)}`,
-    der: hex(secp256k1.Signature.fromBytes(value.compact, 'compact').toBytes('der')),
+    der: hex(derOf(value.scheme, value.compact)),
   }
 }
 

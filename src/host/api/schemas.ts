@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { PAIR_CONDITIONS } from '../../actors/pair-keeper.ts'
+import { SCHEMES } from '../../protocol/request/document.ts'
 import { printable } from '../../protocol/request/fields.ts'
 import { PROBLEM_CODES } from './problem.ts'
 
@@ -41,7 +42,7 @@ const SetId = z
   .regex(/^set_[0-9a-f]{64}$/)
   .openapi('SetId')
 
-export const Scheme = z.enum(['ecdsa-secp256k1', 'schnorr-secp256k1', 'eddsa-ed25519']).openapi('Scheme')
+export const Scheme = z.enum(SCHEMES).openapi('Scheme')
 const Time = z.iso.datetime().openapi({ description: 'RFC 3339, UTC' })
 const Engine = z.enum(['hm', 'dkls23', 'frost']).openapi('Engine', {
   description: 'hm: ECDSA, fast, 2t-1 signers. dkls23: ECDSA with t signers. frost: BIP-340 and Ed25519, t signers.',

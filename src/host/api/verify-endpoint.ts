@@ -1,8 +1,10 @@
 import { z } from '@hono/zod-openapi'
+import { SUITES } from '../../protocol/channel/setup.ts'
 import type { Curves } from '../../protocol/curve/curves.ts'
 import { fromHex } from '../../protocol/engine/bytes.ts'
 import { signingInput } from '../../protocol/request/digest.ts'
 import type { Scheme as SchemeName } from '../../protocol/request/document.ts'
+import { ecdsaCurve } from '../../protocol/signing/ecdsa.ts'
 import type { Endpoint } from './endpoint.ts'
 import { hexInput, PayloadBody, payloadOf } from './payload.ts'
 import { ApiProblem } from './problem.ts'
@@ -75,12 +77,12 @@ export function verdictOn(curves: Curves, body: VerifyRequest, keyOf: (id: strin
   const form = readSignature(key.scheme, fromHex(body.signature.slice(2)))
   if (form === null) return { valid: false, reason: 'signature_form' }
   const { compact: signature, yParity } = form
-  const ecdsa = key.scheme === 'ecdsa-secp256k1'
-  if (ecdsa && isHighS(signature)) return { valid: false, reason: 'high_s' }
+  const ecdsa = ecdsaCurve(SUITES[key.scheme], curves)
+  if (ecdsa !== undefined && isHighS(ecdsa.group, signature)) return { valid: false, reason: 'high_s' }
   const verifies = (parity: number): boolean => verifySignature(curves, { ...key, input, signature, yParity: parity })
-  if (ecdsa && yParity === undefined) {
-    return curves.ecdsaVerify(signature, input, key.publicKey) ? { valid: true } : { valid: false, reason: 'mismatch' }
+  if (ecdsa !== undefined && yParity === undefined) {
+    return ecdsa.verify(signature, input, key.publicKey) ? { valid: true } : { valid: false, reason: 'mismatch' }
   }
   if (verifies(yParity ?? 0)) return { valid: true }
-  return { valid: false, reason: ecdsa && verifies(1 - (yParity ?? 0)) ? 'recovery_id' : 'mismatch' }
+  return { valid: false, reason: ecdsa !== undefined && verifies(1 - (yParity ?? 0)) ? 'recovery_id' : 'mismatch' }
 }

@@ -8,6 +8,7 @@ const LABEL = 'quorate-demo'
 /** How a message of each scheme is hashed before it is signed; see demo-verify.ts for the other side. */
 const HASH: Readonly<Record<Scheme, { readonly hash?: 'keccak256' | 'sha256' }>> = {
   'ecdsa-secp256k1': { hash: 'keccak256' },
+  'ecdsa-p256': { hash: 'sha256' },
   'schnorr-secp256k1': { hash: 'sha256' },
   'eddsa-ed25519': {},
 }

@@ -8,7 +8,7 @@ import type { Timers } from '../../actors/timers.ts'
 import { equalBytes, toHex } from '../../protocol/engine/bytes.ts'
 import { CLOCK_SKEW_MS, requestHash } from '../../protocol/request/authorize.ts'
 import { signingInput } from '../../protocol/request/digest.ts'
-import type { SignDocument } from '../../protocol/request/document.ts'
+import { isEcdsa, type SignDocument } from '../../protocol/request/document.ts'
 import { formatKeyId } from '../../protocol/request/ids.ts'
 import { instanceBytes, messageDigest } from '../../protocol/request/instance.ts'
 import type { SignatureView, SignedRequest } from '../api/coordinator-service.ts'
@@ -160,10 +160,9 @@ export class SigningService {
       throw toApiProblem(error, names)
     }
     const round = (ms: number): number => Math.round(ms * 100) / 100
-    const signature =
-      document.scheme === 'ecdsa-secp256k1'
-        ? { scheme: document.scheme, compact: signed.signature, recovery: signed.recovery }
-        : { scheme: document.scheme, compact: signed.signature }
+    const { scheme } = document
+    const compact = signed.signature
+    const signature = isEcdsa(scheme) ? { scheme, compact, recovery: signed.recovery } : { scheme, compact }
     const view: SignatureView = {
       ...baseView(document, key, hash),
       state: 'signed',

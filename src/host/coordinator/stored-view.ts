@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib'
 import { concat, equalBytes, u32 } from '../../protocol/engine/bytes.ts'
 import { bytes, list, message, text, uint } from '../../protocol/engine/codec.ts'
 import { MAX_PARTIES } from '../../protocol/engine/party.ts'
-import { SCHEMES } from '../../protocol/request/document.ts'
+import { isEcdsa, SCHEMES } from '../../protocol/request/document.ts'
 import type { SignatureView } from '../api/coordinator-service.ts'
 import { StoreError } from '../store/store-error.ts'
 
@@ -94,12 +94,12 @@ function viewOf({
   if (scheme === undefined || engine === undefined || total === undefined) {
     throw new RangeError('not a stored signature')
   }
-  if (recovery !== 0 && scheme !== 'ecdsa-secp256k1') throw new RangeError('a recovery value without ECDSA')
+  if (recovery !== 0 && !isEcdsa(scheme)) throw new RangeError('a recovery value without ECDSA')
   return {
     ...rest,
     state: 'signed',
     digest: digest === '' ? null : digest,
-    signature: scheme === 'ecdsa-secp256k1' ? { scheme, compact, recovery } : { scheme, compact },
+    signature: isEcdsa(scheme) ? { scheme, compact, recovery } : { scheme, compact },
     engine,
     timingMs: { queue: queue as number, sign: sign as number, total },
   }

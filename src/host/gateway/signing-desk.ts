@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi'
 import type { Curves } from '../../protocol/curve/curves.ts'
 import { fromHex, toHex } from '../../protocol/engine/bytes.ts'
 import { signingInput } from '../../protocol/request/digest.ts'
-import { type Payload, parseDocument, type SignDocument } from '../../protocol/request/document.ts'
+import { isEcdsa, type Payload, parseDocument, type SignDocument } from '../../protocol/request/document.ts'
 import { formatKeyId } from '../../protocol/request/ids.ts'
 import type { SignatureView } from '../api/coordinator-service.ts'
 import { ApiProblem } from '../api/problem.ts'
@@ -103,7 +103,7 @@ export function createSigningDesk(options: {
     return {
       ...view,
       state,
-      signature: scheme === 'ecdsa-secp256k1' ? { scheme, compact, recovery: yParity } : { scheme, compact },
+      signature: isEcdsa(scheme) ? { scheme, compact, recovery: yParity } : { scheme, compact },
     }
   }
 

@@ -1,11 +1,10 @@
-import { FpInvertBatch } from '@noble/curves/abstract/modular.js'
-import { secp256k1 } from '@noble/curves/secp256k1.js'
+import { Field, FpInvertBatch } from '@noble/curves/abstract/modular.js'
 import type { Group } from '../curve/group.ts'
 import { equalBytes } from '../engine/bytes.ts'
 import { blame, Fault } from '../engine/fault.ts'
 import type { PartyId } from '../engine/party.ts'
 import { type Assembly, bodyOf, type Outcome, type PublicItem, presentItems, refusedBy } from '../signing/batch.ts'
-import { ecdsaSignature, type NoncePoint } from '../signing/ecdsa.ts'
+import { type EcdsaCurve, ecdsaCurve, ecdsaSignature, type NoncePoint } from '../signing/ecdsa.ts'
 import { setConstants } from './constants.ts'
 import { bindOf, contextOf } from './context.ts'
 import { noncePoint } from './nonce-point.ts'
@@ -26,7 +25,9 @@ export interface HmAssembly extends Assembly {
  * that are no opening or no answer.
  */
 export function assemble(a: HmAssembly): readonly Outcome[] {
-  const group = a.curves.secp256k1
+  const curve = ecdsaCurve(a.suite, a.curves)
+  if (curve === undefined) throw new Error('hm assembles ECDSA only')
+  const { group } = curve
   const count = a.items.length
   const constants = setConstants(group, a.signers)
   const format = openingOf(group)
@@ -40,7 +41,7 @@ export function assemble(a: HmAssembly): readonly Outcome[] {
   const totals = present.map((_, k) => total(group, a.signers, shares, k))
   // mu and nu are public once opened, so BigInt and one shared inversion (Montgomery's trick, zeros stay out) are fine.
   const inverses = FpInvertBatch(
-    secp256k1.Point.Fn,
+    Field(group.order),
     totals.map((t) => t.mu),
   )
   const outcomes = new Map<number, Outcome>()
@@ -52,13 +53,13 @@ export function assemble(a: HmAssembly): readonly Outcome[] {
     if (culprits.length > 0) outcomes.set(b, { type: 'failed', code: 'HM_SHARE_MALFORMED', culprits })
     else if (nonce === null) outcomes.set(b, { type: 'failed', code: 'HM_R_ZERO', culprits: [] })
     else if (inverse === undefined) outcomes.set(b, { type: 'failed', code: 'HM_MU_ZERO', culprits: [] })
-    else outcomes.set(b, finish(a, a.items[b] as PublicItem, nonce, (nu * inverse) % group.order))
+    else outcomes.set(b, finish(curve, a.items[b] as PublicItem, nonce, (nu * inverse) % group.order))
   })
   return a.items.map((_, b) => outcomes.get(b) ?? refusedBy(openings, b))
 }
 
-function finish({ curves }: HmAssembly, item: PublicItem, nonce: NoncePoint, quotient: bigint): Outcome {
-  const found = ecdsaSignature({ group: curves.secp256k1, verify: curves.ecdsaVerify }, item, nonce, quotient)
+function finish(curve: EcdsaCurve, item: PublicItem, nonce: NoncePoint, quotient: bigint): Outcome {
+  const found = ecdsaSignature(curve, item, nonce, quotient)
   return found === null ? { type: 'failed', code: 'HM_SIG_INVALID', culprits: [] } : { type: 'signed', ...found }
 }
 

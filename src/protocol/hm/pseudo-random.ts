@@ -11,14 +11,16 @@ import type { Generation, SharedKey } from '../prss/generation.ts'
 
 const NONCE = new Uint8Array(12)
 const SCALAR = 32
+const WIDE = 48
 
 /** Per instance two scalars; instance b at blocks 2b and 2b+1 (decisions.md 18). */
 export type Pairs = readonly (readonly [Uint8Array, Uint8Array])[]
 
 /**
- * PS of honest-majority-ecdsa.md 1.2 on secp256k1: ChaCha20 keyed with HMAC(K, TH(label, suite, ctx, members[, bind])), cut into
- * 32-byte scalars. A block that is zero or not below q is an error (probability 2^-128) and not reduced, so the bytes are
- * uniform and go into constant-time calls as they are.
+ * PS of honest-majority-ecdsa.md 1.2: ChaCha20 keyed with HMAC(K, TH(label, suite, ctx, members[, bind])), cut into blocks.
+ * secp256k1: a block is a 32-byte scalar; one that is not below q is an error (probability 2^-127) and not reduced, so the bytes are
+ * uniform and go into constant-time calls as they are. P-256, whose order leaves out 2^-32 of all 32-byte strings: a block has
+ * 48 bytes and is reduced mod q. A scalar of zero is an error on both.
  */
 export function stream(
   group: Group,
@@ -33,19 +35,20 @@ export function stream(
   if (group.isZero(key.prf)) throw new Fault('HM_KID', [], 'the PRSS generation has ended')
   const parts = [u16(suite), ctx, idList(key.members), ...(bind === undefined ? [] : [bind])]
   const sk = hmac(sha256, key.prf, TH(tag, ...parts))
-  const bytes = chacha20(sk, NONCE, new Uint8Array(2 * SCALAR * count))
+  const reduced = group.name === 'p256'
+  const block = reduced ? WIDE : SCALAR
+  const bytes = chacha20(sk, NONCE, new Uint8Array(2 * block * count))
   wipe(sk)
-  const pairs = Array.from({ length: count }, (_, b) => {
-    const at = 2 * SCALAR * b
-    return [bytes.subarray(at, at + SCALAR), bytes.subarray(at + SCALAR, at + 2 * SCALAR)] as const
+  const scalars = Array.from({ length: 2 * count }, (_, n) => {
+    const one = bytes.subarray(block * n, block * (n + 1))
+    return reduced ? group.reduceWide(one) : one
   })
-  for (const scalar of pairs.flat()) {
-    if (!group.isScalar(scalar) || group.isZero(scalar)) {
-      wipe(bytes)
-      throw new Fault('HM_R_ZERO', [], 'pseudo-random block out of range')
-    }
+  if (reduced) wipe(bytes)
+  if (scalars.some((scalar) => !group.isScalar(scalar) || group.isZero(scalar))) {
+    wipe(bytes, ...scalars)
+    throw new Fault('HM_R_ZERO', [], 'pseudo-random block out of range')
   }
-  return pairs
+  return Array.from({ length: count }, (_, b) => [scalars[2 * b] as Uint8Array, scalars[2 * b + 1] as Uint8Array] as const)
 }
 
 /** f_A(i) = prod over j in S \ A of (j - i): a small public integer. */

@@ -1,4 +1,3 @@
-import { SUITES } from '../channel/setup.ts'
 import type { Group } from '../curve/group.ts'
 import { concat, wipe } from '../engine/bytes.ts'
 import { bytes, message } from '../engine/codec.ts'
@@ -16,7 +15,7 @@ import {
   type SignerItem,
   type SigningScript,
 } from '../signing/batch.ts'
-import { digestScalar } from '../signing/ecdsa.ts'
+import { digestScalar, ecdsaCurve } from '../signing/ecdsa.ts'
 import { setConstants } from './constants.ts'
 import { bindOf, contextOf } from './context.ts'
 import { noncePoint, onDegree } from './nonce-point.ts'
@@ -56,7 +55,7 @@ export interface HmParams {
 export function* sign(env: Env, params: HmParams): SigningScript {
   const { self, parties, threshold, sessionId, curves } = env
   const { suite, generation, tickets, items } = params
-  const group = curves.secp256k1
+  const { group } = ecdsaCurve(suite, curves) ?? refuse('hm signs ECDSA only')
   assertParams(env, params)
   const digests = items.map((item) => ('refusal' in item ? null : digestScalar(group, item, 'HM_PARAM')))
   const constants = setConstants(group, parties)
@@ -133,13 +132,12 @@ const refuse = (why: string): never => {
   throw new SetupError('HM_PARAM', why)
 }
 
-function assertParams({ self, parties, threshold }: Env, { suite, generation, tickets, items }: HmParams): void {
+function assertParams({ self, parties, threshold }: Env, { generation, tickets, items }: HmParams): void {
   try {
     assertParties(parties)
   } catch {
     refuse('bad signer list')
   }
-  if (suite !== SUITES['ecdsa-secp256k1']) refuse('hm signs ECDSA over secp256k1 only')
   if (threshold < 2 || parties.length !== 2 * threshold - 1) refuse('hm needs exactly 2t-1 signers')
   if (!parties.includes(self)) refuse('this signer is not in the list')
   if (generation.threshold !== threshold || generation.signers.join() !== parties.join()) refuse('generation of another set')

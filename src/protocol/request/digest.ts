@@ -13,12 +13,17 @@ const HASHES: Readonly<Record<MessageHash, (message: Uint8Array) => Uint8Array>>
 /** Which hashes turn a message into what the scheme signs. Empty: the scheme takes the message itself. */
 const HASHES_OF: Readonly<Record<Scheme, readonly MessageHash[]>> = {
   'ecdsa-secp256k1': ['keccak256', 'sha256', 'sha256d'],
+  'ecdsa-p256': ['keccak256', 'sha256', 'sha256d'],
   'schnorr-secp256k1': ['sha256'],
   'eddsa-ed25519': [],
 }
 
-/** The two 32-byte strings that are 0 modulo the order of secp256k1; 2q needs 257 bits. */
-const ZEROS = new Set(['00'.repeat(32), 'fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141'])
+/** For ECDSA the 32-byte strings that are 0 modulo the order of the group: 0 and q, for 2q needs 257 bits. */
+const zeros = (order: string): ReadonlySet<string> => new Set(['00'.repeat(32), order])
+const ZEROS: Readonly<Partial<Record<Scheme, ReadonlySet<string>>>> = {
+  'ecdsa-secp256k1': zeros('fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141'),
+  'ecdsa-p256': zeros('ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551'),
+}
 
 const refuse = (detail: string, member: string): never => {
   throw new RequestError('payload_invalid', detail, `/payload/${member}`)
@@ -34,8 +39,7 @@ export function assertPayload(scheme: Scheme, payload: Payload): void {
   if (payload.kind === 'digest') {
     if (hashes.length === 0) refuse('Ed25519 signs messages, never digests', 'kind')
     if (payload.digest.length !== 32) refuse('a digest has 32 bytes', 'digest')
-    if (scheme === 'ecdsa-secp256k1' && ZEROS.has(toHex(payload.digest)))
-      refuse('the digest is 0 modulo the group order', 'digest')
+    if (ZEROS[scheme]?.has(toHex(payload.digest))) refuse('the digest is 0 modulo the group order', 'digest')
   } else if (payload.hash === undefined) {
     if (hashes.length > 0) refuse('this scheme needs the name of a hash', 'hash')
   } else if (!hashes.includes(payload.hash)) {

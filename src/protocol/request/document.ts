@@ -8,8 +8,11 @@ import { RequestError } from './request-error.ts'
 import { parseStrictJson } from './strict-json.ts'
 import { formatTime } from './time.ts'
 
-export const SCHEMES = ['ecdsa-secp256k1', 'schnorr-secp256k1', 'eddsa-ed25519'] as const
+export const SCHEMES = ['ecdsa-secp256k1', 'ecdsa-p256', 'schnorr-secp256k1', 'eddsa-ed25519'] as const
 export type Scheme = (typeof SCHEMES)[number]
+/** They differ in nothing but the curve. */
+export type EcdsaScheme = Extract<Scheme, `ecdsa-${string}`>
+export const isEcdsa = (scheme: string): scheme is EcdsaScheme => scheme === 'ecdsa-secp256k1' || scheme === 'ecdsa-p256'
 
 const HASH_NAMES = ['keccak256', 'sha256', 'sha256d'] as const
 export type MessageHash = (typeof HASH_NAMES)[number]

@@ -20,6 +20,7 @@ export async function open(): Promise<FuzzTarget> {
     const json = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value))
     const payloads = {
       'ecdsa-secp256k1': { kind: 'message', bytes: '0x00ff', hash: 'keccak256' },
+      'ecdsa-p256': { kind: 'message', bytes: '0x00ff', hash: 'sha256' },
       'schnorr-secp256k1': { kind: 'digest', digest: `0x${'22'.repeat(32)}` },
       'eddsa-ed25519': { kind: 'message', bytes: '0x' },
     }

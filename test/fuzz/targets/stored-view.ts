@@ -4,7 +4,7 @@ import type { SignatureView } from '../../../src/host/api/coordinator-service.ts
 import { decodeView, encodeView } from '../../../src/host/coordinator/stored-view.ts'
 import { StoreError } from '../../../src/host/store/store-error.ts'
 import { concat, equalBytes, u32 } from '../../../src/protocol/engine/bytes.ts'
-import { SCHEMES, type Scheme } from '../../../src/protocol/request/document.ts'
+import { isEcdsa, SCHEMES, type Scheme } from '../../../src/protocol/request/document.ts'
 import { type FuzzTarget, promise } from '../target.ts'
 
 const view = (scheme: Scheme): SignatureView => ({
@@ -16,11 +16,10 @@ const view = (scheme: Scheme): SignatureView => ({
   path: 'm',
   publicKey: `0x02${'11'.repeat(32)}`,
   digest: scheme === 'eddsa-ed25519' ? null : `0x${'22'.repeat(32)}`,
-  signature:
-    scheme === 'ecdsa-secp256k1'
-      ? { scheme, compact: new Uint8Array(64).fill(1), recovery: 1 }
-      : { scheme, compact: new Uint8Array(64).fill(1) },
-  engine: scheme === 'ecdsa-secp256k1' ? 'hm' : 'frost',
+  signature: isEcdsa(scheme)
+    ? { scheme, compact: new Uint8Array(64).fill(1), recovery: 1 }
+    : { scheme, compact: new Uint8Array(64).fill(1) },
+  engine: isEcdsa(scheme) ? 'hm' : 'frost',
   signers: [1, 3],
   timingMs: { queue: 0.25, sign: 6.1, total: 6.9 },
 })

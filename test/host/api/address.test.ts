@@ -1,4 +1,5 @@
 import { ed25519 } from '@noble/curves/ed25519.js'
+import { p256 } from '@noble/curves/nist.js'
 import { secp256k1 } from '@noble/curves/secp256k1.js'
 import { hexToBytes } from '@noble/hashes/utils.js'
 import { describe, expect, it } from 'vitest'
@@ -65,6 +66,13 @@ describe('addresses', () => {
   it('of Ed25519: base58 of the key, as of the token program of Solana', () => {
     const token = hexToBytes('06ddf6e1d765a193d9cbe146ceeb79ac1cb485ed5f5b37913a8cf5857eff00a9')
     expect(addressesOf('eddsa-ed25519', token)).toEqual({ solana: 'TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA' })
+  })
+
+  it('of P-256: none, as no chain we know spends by such a key', () => {
+    expect(addressesOf('ecdsa-p256', p256.Point.BASE.toBytes(true))).toEqual({})
+    for (const bad of [p256.Point.BASE.toBytes(false), hexToBytes(`02${'00'.repeat(31)}01`), new Uint8Array(33)]) {
+      expect(() => addressesOf('ecdsa-p256', bad)).toThrow(RangeError)
+    }
   })
 
   it('of BIP-340: none, as nothing we sign could spend from one', () => {

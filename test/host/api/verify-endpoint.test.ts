@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { p256 } from '@noble/curves/nist.js'
 import { secp256k1 } from '@noble/curves/secp256k1.js'
 import { describe, expect, it } from 'vitest'
 import type { z } from 'zod'
@@ -20,6 +21,7 @@ const MESSAGE = { kind: 'message', bytes: '0x68656c6c6f' } as const
 
 const PAYLOADS = {
   'ecdsa-secp256k1': { ...MESSAGE, hash: 'keccak256' },
+  'ecdsa-p256': { ...MESSAGE, hash: 'sha256' },
   'schnorr-secp256k1': { ...MESSAGE, hash: 'sha256' },
   'eddsa-ed25519': MESSAGE,
 } as const
@@ -84,12 +86,15 @@ describe.each(SCHEMES)('POST /api/v1/verify, %s', (scheme) => {
   })
 })
 
-describe('ECDSA is strict', () => {
+describe.each([
+  ['ecdsa-secp256k1', secp256k1],
+  ['ecdsa-p256', p256],
+] as const)('%s is strict', (scheme, curve) => {
   it('S-11, high s and the other recovery value are not valid', async () => {
-    const { key, signature } = await signed('ecdsa-secp256k1')
-    const { r, s } = secp256k1.Signature.fromBytes(fromHex(signature['serialized']?.slice(2, 130) ?? ''), 'compact')
-    const high = new secp256k1.Signature(r, secp256k1.Point.Fn.ORDER - s)
-    const ask = (form: string) => verdict({ key_id: key.id, payload: PAYLOADS['ecdsa-secp256k1'], signature: form })
+    const { key, signature } = await signed(scheme)
+    const { r, s } = curve.Signature.fromBytes(fromHex(signature['serialized']?.slice(2, 130) ?? ''), 'compact')
+    const high = new curve.Signature(r, curve.Point.Fn.ORDER - s)
+    const ask = (form: string) => verdict({ key_id: key.id, payload: PAYLOADS[scheme], signature: form })
     expect(await ask(hex(high.toBytes('compact')))).toEqual(not('high_s'))
     expect(await ask(hex(high.toBytes('der')))).toEqual(not('high_s'))
     const v = signature['serialized']?.slice(130)

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { ed25519 } from '@noble/curves/ed25519.js'
+import { p256 } from '@noble/curves/nist.js'
 import { schnorr, secp256k1 } from '@noble/curves/secp256k1.js'
 import type {
   CoordinatorService,
@@ -18,7 +19,7 @@ import { CERTIFICATE, certificateMessage, publicKeyOf } from '../../../src/proto
 import type { PublicPackage } from '../../../src/protocol/keygen/key-record.ts'
 import { authorize, type Credential, ownedRequestHash, requestHash } from '../../../src/protocol/request/authorize.ts'
 import { signingInput } from '../../../src/protocol/request/digest.ts'
-import { type Document, parseDocument, type Scheme } from '../../../src/protocol/request/document.ts'
+import { type Document, isEcdsa, parseDocument, type Scheme } from '../../../src/protocol/request/document.ts'
 import { formatKeyId } from '../../../src/protocol/request/ids.ts'
 import { receiptMessage } from '../../../src/protocol/request/key-update.ts'
 
@@ -43,15 +44,20 @@ export interface WholeKeySet {
   }
 }
 
-const SECRETS = { 'ecdsa-secp256k1': secp256k1, 'schnorr-secp256k1': secp256k1, 'eddsa-ed25519': ed25519 } as const
+const CURVES = {
+  'ecdsa-secp256k1': secp256k1,
+  'ecdsa-p256': p256,
+  'schnorr-secp256k1': secp256k1,
+  'eddsa-ed25519': ed25519,
+} as const
 
 function publicPoint(scheme: Scheme, secret: Uint8Array): Uint8Array {
-  return scheme === 'eddsa-ed25519' ? ed25519.getPublicKey(secret) : secp256k1.getPublicKey(secret, true)
+  return scheme === 'eddsa-ed25519' ? ed25519.getPublicKey(secret) : CURVES[scheme].getPublicKey(secret, true)
 }
 
 function signWhole(scheme: Scheme, input: Uint8Array, secret: Uint8Array): NonNullable<SignatureView['signature']> {
-  if (scheme === 'ecdsa-secp256k1') {
-    const signature = secp256k1.sign(input, secret, { prehash: false, format: 'recovered' })
+  if (isEcdsa(scheme)) {
+    const signature = CURVES[scheme].sign(input, secret, { prehash: false, lowS: true, format: 'recovered' })
     return { scheme, compact: signature.slice(1), recovery: signature[0] as number }
   }
   return { scheme, compact: scheme === 'schnorr-secp256k1' ? schnorr.sign(input, secret) : ed25519.sign(input, secret) }
@@ -134,13 +140,13 @@ export function wholeKeySet(credentials: readonly Credential[], now: () => numbe
     return bend.key(
       once(document, credential, hash, () => {
         const { scheme } = document
-        const secret = SECRETS[scheme].utils.randomSecretKey()
+        const secret = CURVES[scheme].utils.randomSecretKey()
         const key = bend.certify({
           sessionId: new Uint8Array(randomBytes(32)),
           transcript: new Uint8Array(randomBytes(32)),
           scheme,
           publicKey: publicPoint(scheme, secret),
-          verificationShares: seeds.map(() => publicPoint(scheme, SECRETS[scheme].utils.randomSecretKey())),
+          verificationShares: seeds.map(() => publicPoint(scheme, CURVES[scheme].utils.randomSecretKey())),
           keyId: new Uint8Array(randomBytes(32)),
           epochId: new Uint8Array(randomBytes(32)),
           epoch: 1,
@@ -209,7 +215,7 @@ export function wholeKeySet(credentials: readonly Credential[], now: () => numbe
         publicKey: view.publicKey,
         digest: document.scheme === 'eddsa-ed25519' ? null : `0x${toHex(input)}`,
         signature: signWhole(document.scheme, input, secret),
-        engine: document.scheme === 'ecdsa-secp256k1' ? 'hm' : 'frost',
+        engine: isEcdsa(document.scheme) ? 'hm' : 'frost',
         signers: [1, 2, 3],
         sessionId: `ses_${toHex(hash)}`,
         timingMs: { queue: 0.2, sign: 6.1, total: 6.9 },

@@ -91,8 +91,8 @@ describe('quorate start', () => {
     expect(first.code).toBe(0)
     expect(first.out).toContain('signers connected 3/3, threshold 2/3')
     expect(first.out).toContain(`${process.platform} ${process.arch}, Node ${process.versions.node}, native curves`)
-    expect(first.out.match(/new key {3}key_[0-9a-f]{64}/g)).toHaveLength(3)
-    expect(first.out.match(/verified; engine (hm|frost)/g)).toHaveLength(3)
+    expect(first.out.match(/new key {3}key_[0-9a-f]{64}/g)).toHaveLength(4)
+    expect(first.out.match(/verified; engine (hm|frost)/g)).toHaveLength(4)
 
     const second = await quorate(['start', '--once'], env)
     expect(second.code).toBe(0)

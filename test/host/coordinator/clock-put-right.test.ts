@@ -34,17 +34,7 @@ interface Times {
 type Subject = (times: Times) => () => Promise<void>
 
 const rebuilding: Subject = (times) => {
-  const state: SignerState = {
-    id: 1,
-    up: true,
-    since: 0,
-    rttMs: 1,
-    heardAt: 0,
-    status: null,
-    foreign: false,
-    returnedAt: null,
-    lostAt: null,
-  }
+  const state: SignerState = { id: 1, up: true, since: 0, rttMs: 1, heardAt: 0, status: null, foreign: false, returnedAt: null }
   const beat = upkeep({
     links,
     monitor,

@@ -4,7 +4,17 @@ import { decodeEnvelope } from '../../../src/protocol/channel/envelope.ts'
 import { PROTOCOLS } from '../../../src/protocol/channel/setup.ts'
 import { ROUND, type Route } from '../../../src/protocol/frames/signer-frames.ts'
 import { inProcessSet, type TestSet } from './in-process-set.ts'
-import { askFor, expectSigned, expectWorks, makeKeys, SCHEMES, type Scheme, someMessage, type TestKey } from './signing-keys.ts'
+import {
+  askFor,
+  expectSigned,
+  expectWorks,
+  isEcdsa,
+  makeKeys,
+  SCHEMES,
+  type Scheme,
+  someMessage,
+  type TestKey,
+} from './signing-keys.ts'
 import { until } from './until.ts'
 
 let set: TestSet
@@ -49,7 +59,7 @@ describe.each(SCHEMES)('T-19 a signer restarts in the middle of a %s session', (
       for (const route of ['openSigning', 'round'] as const) {
         const message = someMessage()
         const request = askFor(set, keys[scheme], message)
-        const protocol = scheme === 'ecdsa-secp256k1' ? PROTOCOLS.hm : PROTOCOLS.frost
+        const protocol = isEcdsa(scheme) ? PROTOCOLS.hm : PROTOCOLS.frost
         const signing = (r: Route, frame: Uint8Array): boolean =>
           r === route &&
           (r === 'openSigning' || decodeEnvelope(ROUND.decode(frame).envelopes[0] as Uint8Array)?.protocol === protocol)

@@ -4,9 +4,9 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { openGatewayStore } from '../../../src/host/store/gateway-store.ts'
 import { openSignerStore } from '../../../src/host/store/signer-store.ts'
 import { CERTIFICATE } from '../../../src/protocol/keygen/certificate.ts'
-import { earlierSet } from './earlier-set.ts'
+import { EARLIER_SCHEMES, earlierSet } from './earlier-set.ts'
 import { inProcessSet, type TestSet } from './in-process-set.ts'
-import { askFor, expectWorks, isValid, problemOf, SCHEMES, sign, someMessage } from './signing-keys.ts'
+import { askFor, expectWorks, isValid, problemOf, sign, someMessage } from './signing-keys.ts'
 import { until } from './until.ts'
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
@@ -28,7 +28,7 @@ describe('D-08 stores of the first schema', () => {
     const earlier = unpacked()
     set = await inProcessSet({ founded: earlier })
     const from = set.reports.length
-    for (const scheme of SCHEMES) {
+    for (const scheme of EARLIER_SCHEMES) {
       const key = earlier.keys[scheme]
       await expectWorks(set, key)
       // Ledger and outcomes came along: other bytes under a used id are refused by the signers too.
@@ -55,7 +55,7 @@ describe('D-08 stores of the first schema', () => {
     const store = openGatewayStore(join(dir, 'gateway.db'))
     const keys = store.listKeys({ owners: ['tenant'], limit: 9 })
     expect(keys.map((k) => k.label).sort()).toEqual(['kept', null, null])
-    for (const scheme of SCHEMES) {
+    for (const scheme of EARLIER_SCHEMES) {
       const row = store.getKey(earlier.keys[scheme].keyId)
       expect(CERTIFICATE.decode(row?.record ?? new Uint8Array(0)).key.scheme).toBe(scheme)
     }

@@ -60,7 +60,7 @@ it('T-13, U-03 nothing the coordinator sees or any host logs holds a secret of a
     secrets.set(`signing seed of ${id}`, signSeed)
     secrets.set(`exchange secret of ${id}`, exchangeSecret)
   }
-  expect(secrets.size).toBe(27)
+  expect(secrets.size).toBe(7 * SCHEMES.length + 6)
 
   const seen = concat(...traffic)
   const log = new TextEncoder().encode(lines.join('\n'))

@@ -1,15 +1,16 @@
 import { createPublicKey, randomBytes, verify } from 'node:crypto'
+import { p256 } from '@noble/curves/nist.js'
 import { schnorr, secp256k1 } from '@noble/curves/secp256k1.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { expect } from 'vitest'
 import type { SignatureView, SignedRequest } from '../../../src/host/api/coordinator-service.ts'
 import { ApiProblem } from '../../../src/host/api/problem.ts'
 import { fromHex } from '../../../src/protocol/engine/bytes.ts'
-import { type Payload, SCHEMES, type Scheme } from '../../../src/protocol/request/document.ts'
+import { isEcdsa, type Payload, SCHEMES, type Scheme } from '../../../src/protocol/request/document.ts'
 import { parseKeyId } from '../../../src/protocol/request/ids.ts'
 import type { TestSet } from './in-process-set.ts'
 
-export { SCHEMES, type Scheme }
+export { isEcdsa, SCHEMES, type Scheme }
 
 export interface TestKey {
   readonly scheme: Scheme
@@ -45,15 +46,16 @@ export const sign = (set: TestSet, key: TestKey, message: Uint8Array, waitMs = 1
 
 const SPKI = Buffer.from('302a300506032b6570032100', 'hex')
 
-/** Checks a signature with code that took no part in making it: OpenSSL for Ed25519, noble for the curves of Bitcoin. */
+/** Checks a signature with code that took no part in making it: OpenSSL for Ed25519, noble for the others. */
 export function isValid(key: TestKey, message: Uint8Array, signature: SignatureView['signature']): boolean {
   if (signature === null || signature.scheme !== key.scheme) return false
   const { compact } = signature
-  if (signature.scheme === 'ecdsa-secp256k1') {
+  if ('recovery' in signature) {
+    const curve = signature.scheme === 'ecdsa-p256' ? p256 : secp256k1
     const digest = sha256(message)
-    const parsed = secp256k1.Signature.fromBytes(compact, 'compact').addRecoveryBit(signature.recovery)
+    const parsed = curve.Signature.fromBytes(compact, 'compact').addRecoveryBit(signature.recovery)
     const recovered = parsed.recoverPublicKey(digest).toBytes(true)
-    const valid = secp256k1.verify(compact, digest, key.publicKey, { prehash: false, lowS: true })
+    const valid = curve.verify(compact, digest, key.publicKey, { prehash: false, lowS: true })
     return valid && Buffer.from(recovered).equals(key.publicKey)
   }
   if (key.scheme === 'schnorr-secp256k1') return schnorr.verify(compact, sha256(message), key.publicKey)

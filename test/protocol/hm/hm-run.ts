@@ -3,13 +3,15 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import type { Channel } from '../../../src/protocol/channel/channel.ts'
 import { contentDigest, decodeEnvelope, type Envelope, encodeEnvelope, macInput } from '../../../src/protocol/channel/envelope.ts'
 import { LightChannel, type LightChannelOptions } from '../../../src/protocol/channel/light-channel.ts'
-import type { Setup } from '../../../src/protocol/channel/setup.ts'
+import { type Setup, SUITES } from '../../../src/protocol/channel/setup.ts'
 import type { Curves } from '../../../src/protocol/curve/curves.ts'
+import type { EcdsaGroup } from '../../../src/protocol/curve/group.ts'
 import { EVERYONE, type PartyId } from '../../../src/protocol/engine/party.ts'
 import { assemble, type HmAssembly } from '../../../src/protocol/hm/assemble.ts'
 import type { ContextFields } from '../../../src/protocol/hm/context.ts'
 import { ANSWER, type HmParams, sign } from '../../../src/protocol/hm/sign.ts'
 import type { Generation } from '../../../src/protocol/prss/generation.ts'
+import type { EcdsaScheme } from '../../../src/protocol/request/document.ts'
 import { purposeOf } from '../../../src/protocol/request/instance.ts'
 import type { Answered, Outcome, PublicItem, SignerItem, SigningCommit } from '../../../src/protocol/signing/batch.ts'
 import type { Rule } from '../../simulator/relay.ts'
@@ -21,9 +23,11 @@ import { makeGenerations } from '../prss/establish-run.ts'
 import { accepted, bytes32, type DealtKey, dealKey, itemOf } from '../signing/dealt-key.ts'
 
 export const SCALAR = 32
+export const ECDSA_SCHEMES: readonly EcdsaScheme[] = ['ecdsa-secp256k1', 'ecdsa-p256']
 
 /** A signer set with its PRSS generation and a batch to sign: one dealt key and one digest per item. */
 export interface HmCase {
+  readonly scheme: EcdsaScheme
   readonly world: World
   readonly threshold: number
   readonly signers: readonly PartyId[]
@@ -33,6 +37,8 @@ export interface HmCase {
 }
 
 export interface HmCaseOptions {
+  /** secp256k1 unless said otherwise. */
+  readonly scheme?: EcdsaScheme
   readonly ids?: number | readonly PartyId[]
   readonly threshold?: number
   readonly signers?: readonly PartyId[]
@@ -45,12 +51,12 @@ export function makeHmCase(o: HmCaseOptions): HmCase {
   const world = makeWorld({ ids: o.ids ?? 3, seed: o.seed, ...(o.curves === undefined ? {} : { curves: o.curves }) })
   const ids = world.roster.members.map((m) => m.id)
   const threshold = o.threshold ?? 2
+  const scheme = o.scheme ?? 'ecdsa-secp256k1'
   const signers = o.signers ?? ids
   const digests = o.digests ?? [bytes32(`${o.seed}/digest`)]
-  const keys = digests.map((_, b) =>
-    dealKey({ curves: world.curves, scheme: 'ecdsa-secp256k1', ids, threshold, seed: `${o.seed}/${b}` }),
-  )
+  const keys = digests.map((_, b) => dealKey({ curves: world.curves, scheme, ids, threshold, seed: `${o.seed}/${b}` }))
   return {
+    scheme,
     world,
     threshold,
     signers,
@@ -59,6 +65,10 @@ export function makeHmCase(o: HmCaseOptions): HmCase {
     items: digests.map((digest, b) => itemOf(keys[b] as DealtKey, digest, `${o.seed}/${b}`)),
   }
 }
+
+/** The group that the keys of a case live in. */
+export const groupOf = ({ scheme, world }: HmCase): EcdsaGroup =>
+  scheme === 'ecdsa-p256' ? world.curves.p256 : world.curves.secp256k1
 
 export interface HmOptions {
   /** Names the session: another name, another session id and other tickets. */
@@ -80,7 +90,7 @@ export const ticketsOf = (c: HmCase, name: string): readonly Uint8Array[] =>
 export const hmSetup = (c: HmCase, name = 'session'): Setup =>
   setupOf(c.world, {
     protocol: 'hm',
-    suite: 'ecdsa-secp256k1',
+    suite: c.scheme,
     threshold: c.threshold,
     signers: c.signers,
     name,
@@ -108,7 +118,7 @@ export function hmPlan(c: HmCase, o: HmOptions = {}): Plan<Answered, SigningComm
     scriptFor: (env) => {
       const { self } = env
       const params: HmParams = {
-        suite: 1,
+        suite: SUITES[c.scheme],
         generation: generation(self),
         tickets: ticketsOf(c, name),
         items: signerItems(c, self),
@@ -126,7 +136,7 @@ export const runHm = (c: HmCase, o: HmOptions = {}): HmRun => runSession(hmPlan(
 /** ctx as the signers of a run computed it. */
 export const contextFields = (c: HmCase, run: Pick<HmRun, 'sessionId'>, name = 'session'): ContextFields => ({
   sessionId: run.sessionId,
-  suite: 1,
+  suite: SUITES[c.scheme],
   threshold: c.threshold,
   signers: c.signers,
   kids: (c.generations.get(c.signers[0] as PartyId) as Generation).kids,

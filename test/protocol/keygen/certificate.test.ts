@@ -202,8 +202,9 @@ describe('stored forms', () => {
       return Uint8Array.from(packr.pack(fields))
     }
     expect(PUBLIC_PACKAGE.decode(withScheme(1)).scheme).toBe('ecdsa-secp256k1')
+    expect(PUBLIC_PACKAGE.decode(withScheme(2)).scheme).toBe('ecdsa-p256')
     expect(PUBLIC_PACKAGE.decode(withScheme(3)).scheme).toBe('schnorr-secp256k1')
-    for (const number of [0, 2, 5, 65535]) expect(() => PUBLIC_PACKAGE.decode(withScheme(number))).toThrow(RangeError)
+    for (const number of [0, 5, 65535]) expect(() => PUBLIC_PACKAGE.decode(withScheme(number))).toThrow(RangeError)
   })
 
   it('D-01, D-07: damaged bytes and bytes of another kind are refused', () => {

@@ -1,9 +1,11 @@
 import { Packr } from 'msgpackr'
 import { describe, expect, it } from 'vitest'
+import type { Curves } from '../../../src/protocol/curve/curves.ts'
 import type { Group } from '../../../src/protocol/curve/group.ts'
 import { concat, fromHex, toHex } from '../../../src/protocol/engine/bytes.ts'
 import type { PartyId } from '../../../src/protocol/engine/party.ts'
 import { possessionChallenge, prove } from '../../../src/protocol/keygen/proof.ts'
+import { groupOf as groupOfScheme } from '../../../src/protocol/keygen/scheme.ts'
 import { commit } from '../../../src/protocol/sharing/feldman.ts'
 import { abscissa, evaluate, randomPolynomial } from '../../../src/protocol/sharing/polynomial.ts'
 import { equivocate } from '../../simulator/relay.ts'
@@ -21,7 +23,7 @@ function assertBlamed(deviation: Deviation, expected: string, options: Keygen = 
   assertSafe(run, [rogue])
   return run
 }
-const schemes = ['ecdsa-secp256k1', 'eddsa-ed25519'] as const
+const schemes = ['ecdsa-secp256k1', 'ecdsa-p256', 'eddsa-ed25519'] as const
 /** The order plus a small number, in the group's byte order: congruent to the number, but no canonical scalar. */
 function beyondOrder(group: Group, more: bigint): Uint8Array {
   const bytes = fromHex((group.order + more).toString(16).padStart(64, '0'))
@@ -38,8 +40,7 @@ describe.each(schemes)('D1 with %s: the commitment vector', (scheme) => {
   const other = (length: number): Deviation => ({
     polynomial: (_, env) => randomPolynomial(groupOf(env.curves), length, env.rng),
   })
-  const groupOf = (curves: { secp256k1: Group; ed25519: Group }): Group =>
-    scheme === 'eddsa-ed25519' ? curves.ed25519 : curves.secp256k1
+  const groupOf = (curves: Curves): Group => groupOfScheme(scheme, curves)
 
   it.each([
     [2, 3, 'none', 0],
@@ -88,13 +89,14 @@ describe.each(schemes)('D1 with %s: the commitment vector', (scheme) => {
   })
 
   const bad: Readonly<Record<string, string>> =
-    scheme === 'ecdsa-secp256k1'
+    scheme !== 'eddsa-ed25519'
       ? {
           'P-01: 33 zero bytes': '00'.repeat(33),
           'P-01: prefix 0 followed by junk': `00${'79'.repeat(32)}`,
-          'P-02: x = p': '02fffffffffffffffffffffffffffffffffffffffffffffffffffffffefffffc2f',
+          'P-02: x = p':
+            scheme === 'ecdsa-p256' ? `02ffffffff00000001${'00'.repeat(12)}${'ff'.repeat(12)}` : `02${'ff'.repeat(27)}fefffffc2f`,
           'P-02: x > p': `02${'ff'.repeat(32)}`,
-          'P-02: x not on the curve': `02${'00'.repeat(31)}05`,
+          'P-02: x not on the curve': `02${'00'.repeat(31)}${scheme === 'ecdsa-p256' ? '01' : '05'}`,
           'P-02: hybrid prefix 06': '0679be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798',
           'P-02: prefix 04': '0479be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798',
         }
@@ -133,7 +135,9 @@ describe.each(schemes)('D1 with %s: the commitment vector', (scheme) => {
   })
 
   it('K-06: the identity as leading coefficient is refused, whatever its encoding: a degree lower than agreed is a lower threshold', () => {
-    const identities = scheme === 'eddsa-ed25519' ? [`01${'00'.repeat(31)}`] : ['00'.repeat(33), `02${'00'.repeat(32)}`]
+    // On P-256, x = 0 is a point like others.
+    const encodings = { 'eddsa-ed25519': [`01${'00'.repeat(31)}`], 'ecdsa-p256': [], 'ecdsa-secp256k1': [`02${'00'.repeat(32)}`] }
+    const identities = [...(scheme === 'eddsa-ed25519' ? [] : ['00'.repeat(33)]), ...encodings[scheme]]
     for (const hex of identities) {
       const run = assertBlamed(
         {
@@ -247,7 +251,7 @@ describe.each(schemes)('D3 with %s: the proof of possession', (scheme) => {
   ): void => {
     const commitTo: Deviation['commitTo'] = (reveal, env) => ({
       ...reveal,
-      possession: possession(reveal.possession, scheme === 'eddsa-ed25519' ? env.curves.ed25519 : env.curves.secp256k1),
+      possession: possession(reveal.possession, groupOfScheme(scheme, env.curves)),
     })
     assertBlamed({ commitTo }, 'DKG_POP', { scheme })
   }
@@ -280,7 +284,7 @@ describe.each(schemes)('D3 with %s: the proof of possession', (scheme) => {
 
   it('K-08 a proof for the constant term alone does not cover the other coefficients', () => {
     const commitTo: Deviation['commitTo'] = (reveal, env) => {
-      const group = scheme === 'eddsa-ed25519' ? env.curves.ed25519 : env.curves.secp256k1
+      const group = groupOfScheme(scheme, env.curves)
       const known = group.randomScalar(env.rng)
       // C_1 = Y - C_0 with unknown logarithm; only C_0 = known * G is proven.
       const commitments = [
@@ -318,7 +322,7 @@ describe('P-06 D6: contributions that cancel', () => {
     keygen({ scheme, rogues: new Map([1, 2].map((id) => [id, watching(id)])) })
     const cancel: Deviation = {
       polynomial: (_, env) => {
-        const group = scheme === 'eddsa-ed25519' ? env.curves.ed25519 : env.curves.secp256k1
+        const group = groupOfScheme(scheme, env.curves)
         return [0, 1].map((m) => {
           const sum = Uint8Array.from(coefficients.get(1)?.[m] as Uint8Array)
           return group.negAssign(group.addAssign(sum, coefficients.get(2)?.[m] as Uint8Array))

@@ -14,7 +14,7 @@ import { identityOf } from '../../simulator/world.ts'
 import { type KeygenRun, keygen, outcome, pendingOf } from './keygen-fixture.ts'
 import { rogueDealer } from './rogue-dealer.ts'
 
-const schemes = ['ecdsa-secp256k1', 'eddsa-ed25519'] as const
+const schemes = ['ecdsa-secp256k1', 'ecdsa-p256', 'eddsa-ed25519'] as const
 
 /** Every buffer that a script drew, or computed with secret operations, with what was in it last. */
 interface Watch {

@@ -4,6 +4,7 @@ import { concat, fromHex, u16 } from '../../../src/protocol/engine/bytes.ts'
 import type { PartyId } from '../../../src/protocol/engine/party.ts'
 import type { Evidence } from '../../../src/protocol/engine/round.ts'
 import { MAX_EVIDENCE } from '../../../src/protocol/keygen/messages.ts'
+import { groupOf } from '../../../src/protocol/keygen/scheme.ts'
 import { equivocate, OFFSETS, patch, type Rule, resign } from '../../simulator/relay.ts'
 import { seededRng } from '../../simulator/seeded-rng.ts'
 import { identityOf } from '../../simulator/world.ts'
@@ -12,7 +13,7 @@ import { verdictsOf } from './read-traffic.ts'
 import { type Deviation, rogueDealer, type Verdict } from './rogue-dealer.ts'
 
 const ROGUE = 3
-const schemes = ['ecdsa-secp256k1', 'eddsa-ed25519'] as const
+const schemes = ['ecdsa-secp256k1', 'ecdsa-p256', 'eddsa-ed25519'] as const
 const play = (deviation: Deviation, options: Keygen = {}): KeygenRun => {
   const run = keygen({ ...options, rogues: new Map([[ROGUE, rogueDealer(deviation)]]) })
   assertSafe(run, [ROGUE])
@@ -21,7 +22,7 @@ const play = (deviation: Deviation, options: Keygen = {}): KeygenRun => {
 }
 
 describe.each(schemes)("D4, D4' with %s: a bad share is shown to everybody, and everybody names its sender", (scheme) => {
-  const group = worldOf(3).curves[scheme === 'eddsa-ed25519' ? 'ed25519' : 'secp256k1']
+  const group = groupOf(scheme, worldOf(3).curves)
   const order = fromHex(group.order.toString(16).padStart(64, '0'))
   const beyond = scheme === 'eddsa-ed25519' ? order.toReversed() : order
   const onlyTo = (

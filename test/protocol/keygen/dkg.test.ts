@@ -162,6 +162,7 @@ describe('both back ends', () => {
 
   it('the wire of a seeded run is this; a change must be deliberate', () => {
     expect(wireOf('ecdsa-secp256k1')).toMatchInlineSnapshot(`"969fbd694fe74c205eecde6c1181fb5964dc50b87d1f89e4157781c607da6789"`)
+    expect(wireOf('ecdsa-p256')).toMatchInlineSnapshot(`"43ab46daebb3467ad53407e99dfaf2a87e1e1ded576f9349bc205a6111dedc72"`)
     expect(wireOf('eddsa-ed25519')).toMatchInlineSnapshot(`"d7bf840f983169d6e7f9395df3152c1cade0016396eb2242ab2e2bd592c1fb77"`)
   })
 })
@@ -203,7 +204,7 @@ describe('refused before any message: SETUP_REFUSED', () => {
 
   it('self outside the list, unknown scheme, request hash of another length', () => {
     start((env, params) => [{ ...env, self: 4 }, params])
-    for (const scheme of ['ecdsa-p256', 'none', 'toString'])
+    for (const scheme of ['none', 'ecdsa-p384', 'toString'])
       start((env, params) => [env, { ...params, scheme: scheme as Scheme }])
     start((env, params) => [env, { ...params, requestHash: new Uint8Array(31) }])
   })

@@ -18,7 +18,7 @@ import { identityOf, makeWorld, setupOf, type World } from '../../simulator/worl
 export type KeygenScript = Protocol<KeyGenResult, PendingKey>
 export type KeygenRun = Run<KeyGenResult, PendingKey> & { readonly world: World; readonly scheme: Scheme; readonly group: Group }
 
-export const SCHEMES_UNDER_TEST = ['ecdsa-secp256k1', 'schnorr-secp256k1', 'eddsa-ed25519'] as const
+export const SCHEMES_UNDER_TEST = ['ecdsa-secp256k1', 'ecdsa-p256', 'schnorr-secp256k1', 'eddsa-ed25519'] as const
 export const REQUEST_HASH = seededRng('keygen request')(32)
 
 const worlds = new Map<number, World>()

@@ -71,6 +71,12 @@ describe('a document', () => {
         { kind: 'message', message: new Uint8Array(), hash: 'sha256d' },
       ],
       ['ecdsa-secp256k1', { kind: 'digest', digest: digest32 }, { kind: 'digest', digest: new Uint8Array(32).fill(0x11) }],
+      ['ecdsa-p256', { kind: 'digest', digest: digest32 }, { kind: 'digest', digest: new Uint8Array(32).fill(0x11) }],
+      [
+        'ecdsa-p256',
+        { kind: 'message', bytes: '0x', hash: 'sha256' },
+        { kind: 'message', message: new Uint8Array(), hash: 'sha256' },
+      ],
       ['schnorr-secp256k1', { kind: 'digest', digest: digest32 }, { kind: 'digest', digest: new Uint8Array(32).fill(0x11) }],
       [
         'schnorr-secp256k1',
@@ -219,7 +225,7 @@ describe('D-06, D-10, D-11, F-14, C-10 each rule', () => {
     ['key id of 33 bytes', { key_id: `key_${'ab'.repeat(33)}` }, 'malformed_request', '/key_id'],
     ['D-05 key id in upper case', { key_id: `key_${'AB'.repeat(32)}` }, 'malformed_request', '/key_id'],
     ['key id of another kind', { key_id: `set_${'ab'.repeat(32)}` }, 'malformed_request', '/key_id'],
-    ['scheme that does not exist yet', { scheme: 'ecdsa-p256' }, 'malformed_request', '/scheme'],
+    ['scheme that does not exist', { scheme: 'ecdsa-p384' }, 'malformed_request', '/scheme'],
     ['H-03 derivation', { path: 'm/0/7' }, 'path_unsupported', '/path'],
     ['H-03 empty path', { path: '' }, 'path_unsupported', '/path'],
     ['H-03 upper-case path', { path: 'M' }, 'path_unsupported', '/path'],

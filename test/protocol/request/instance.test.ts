@@ -74,7 +74,7 @@ describe('instance bytes', () => {
 
 describe('message digest', () => {
   it('is the input of ECDSA and BIP-340, in memory of its own', () => {
-    for (const scheme of ['ecdsa-secp256k1', 'schnorr-secp256k1'] as const) {
+    for (const scheme of ['ecdsa-secp256k1', 'ecdsa-p256', 'schnorr-secp256k1'] as const) {
       const input = fill(7)
       const digest = messageDigest(scheme, input)
       input.fill(0)

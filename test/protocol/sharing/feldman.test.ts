@@ -8,7 +8,13 @@ import { abscissa, evaluate, randomPolynomial, sumScalars } from '../../../src/p
 import { seededRng } from '../../simulator/seeded-rng.ts'
 import { nativeCurves } from '../../simulator/world.ts'
 
-const groups: readonly Group[] = [nativeCurves.secp256k1, nativeCurves.ed25519, nobleCurves.secp256k1, nobleCurves.ed25519]
+const groups: readonly Group[] = [
+  nativeCurves.secp256k1,
+  nativeCurves.p256,
+  nativeCurves.ed25519,
+  nobleCurves.secp256k1,
+  nobleCurves.ed25519,
+]
 const named = groups.map((group, i) => [`${group.name}, ${i < 2 ? 'native' : 'noble'}`, group] as const)
 
 describe.each(named)('%s', (_, group) => {

@@ -12,7 +12,7 @@ import { seededRng } from '../../simulator/seeded-rng.ts'
 import { nativeCurves } from '../../simulator/world.ts'
 import { interpolate, subsets } from './secret-of.ts'
 
-const groups = [nativeCurves.secp256k1, nativeCurves.ed25519, nobleCurves.secp256k1, nobleCurves.ed25519]
+const groups = [nativeCurves.secp256k1, nativeCurves.p256, nativeCurves.ed25519, nobleCurves.secp256k1, nobleCurves.ed25519]
 
 describe.each(groups.map((group, i) => [`${group.name}, ${i < 2 ? 'native' : 'noble'}`, group] as const))('%s', (_, group) => {
   const { order } = group

@@ -4,7 +4,7 @@ import type { PublicPackage } from '../../../src/protocol/keygen/key-record.ts'
 import type { Scheme } from '../../../src/protocol/request/document.ts'
 import { assembleRun as assembleFrost, type FrostCase, type FrostScheme, runFrost } from '../frost/frost-run.ts'
 import { expectBatch as expectFrost } from '../frost/verify-signature.ts'
-import { assembleRun as assembleHm, type HmCase, runHm } from '../hm/hm-run.ts'
+import { assembleRun as assembleHm, ECDSA_SCHEMES, type HmCase, runHm } from '../hm/hm-run.ts'
 import { expectBatch as expectHm } from '../hm/verify-signature.ts'
 import { keygen, pendingOf, worldOf } from '../keygen/keygen-fixture.ts'
 import { makeGenerations } from '../prss/establish-run.ts'
@@ -35,13 +35,13 @@ describe.each(sets)('n = %i, t = %i: keys of the key generation sign', (n, thres
   const world = worldOf(n)
   const all = world.roster.members.map((m) => m.id)
 
-  it('K-13 ECDSA by H2, with all signers', () => {
-    const key = generate(n, threshold, 'ecdsa-secp256k1')
+  it.each(ECDSA_SCHEMES)('K-13 %s by H2, with all signers', (scheme) => {
+    const key = generate(n, threshold, scheme)
     const signers = all.slice(0, 2 * threshold - 1)
     const generations = makeGenerations(world, threshold, signers)
     const items = ['a', 'b'].map((name) => itemOf(key, bytes32(name), name))
-    const c: HmCase = { world, threshold, signers, generations, keys: [key, key], items }
-    expectHm(items, assembleHm(c, runHm(c)))
+    const c: HmCase = { scheme, world, threshold, signers, generations, keys: [key, key], items }
+    expectHm(items, assembleHm(c, runHm(c)), scheme)
   })
 
   it.each(['eddsa-ed25519', 'schnorr-secp256k1'] as const)('K-13 %s by FROST, with any t signers', (scheme: FrostScheme) => {
@@ -58,6 +58,7 @@ describe.each(sets)('n = %i, t = %i: keys of the key generation sign', (n, thres
     const key = generate(n, threshold, 'ecdsa-secp256k1')
     const generations = makeGenerations(world, 2, [1, 2, 3])
     const c: HmCase = {
+      scheme: 'ecdsa-secp256k1',
       world,
       threshold: 2,
       signers: [1, 2, 3],

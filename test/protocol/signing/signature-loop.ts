@@ -2,10 +2,10 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { utf8ToBytes } from '@noble/hashes/utils.js'
 import { expect } from 'vitest'
 import { toHex } from '../../../src/protocol/engine/bytes.ts'
-import { nativeCurves } from '../../simulator/world.ts'
+import type { EcdsaScheme } from '../../../src/protocol/request/document.ts'
 import { assembleRun as assembleFrost, type FrostScheme, makeFrostCase, runFrost } from '../frost/frost-run.ts'
 import { expectFrost, signed as frostSigned } from '../frost/verify-signature.ts'
-import { assembleRun as assembleHm, makeHmCase, runHm } from '../hm/hm-run.ts'
+import { assembleRun as assembleHm, groupOf, makeHmCase, runHm } from '../hm/hm-run.ts'
 import { expectEcdsa, signed as hmSigned, opensslAccepts } from '../hm/verify-signature.ts'
 import { numbered } from './dealt-key.ts'
 
@@ -16,24 +16,22 @@ export interface LoopResult {
   readonly recoveries: ReadonlySet<number>
 }
 
-const HALF = nativeCurves.secp256k1.order / 2n
-
 /**
- * `batches` sessions of `size` ECDSA signatures, every one with a key and a message of its own. Each is verified by noble, by libsecp256k1
- * and by OpenSSL, none of which made it; s must be low, and the recovery id must lead back to the key.
+ * `batches` sessions of `size` ECDSA signatures, every one with a key and a message of its own. Each is verified by noble, by our native
+ * curves and by OpenSSL, none of which made it; s must be low, and the recovery id must lead back to the key.
  */
-export function ecdsaLoop(name: string, batches: number, size: number): LoopResult {
+export function ecdsaLoop(scheme: EcdsaScheme, name: string, batches: number, size: number): LoopResult {
   const nonces = new Set<string>()
   const recoveries = new Set<number>()
   for (const batch of numbered(name, batches)) {
     const messages = numbered(batch, size).map(utf8ToBytes)
-    const c = makeHmCase({ digests: messages.map((m) => sha256(m)), seed: batch })
+    const c = makeHmCase({ scheme, digests: messages.map((m) => sha256(m)), seed: batch })
     assembleHm(c, runHm(c)).forEach((outcome, b) => {
       const { publicKey, input } = c.items[b] as (typeof c.items)[0]
-      expectEcdsa(outcome, publicKey, input)
+      expectEcdsa(outcome, publicKey, input, scheme)
       const { signature, recovery } = hmSigned(outcome)
-      expect(opensslAccepts(signature, messages[b] as Uint8Array, publicKey)).toBe(true)
-      expect(BigInt(`0x${toHex(signature.subarray(32))}`) <= HALF).toBe(true)
+      expect(opensslAccepts(signature, messages[b] as Uint8Array, publicKey, scheme)).toBe(true)
+      expect(BigInt(`0x${toHex(signature.subarray(32))}`) <= groupOf(c).order / 2n).toBe(true)
       nonces.add(toHex(signature.subarray(0, 32)))
       recoveries.add(recovery as number)
     })
