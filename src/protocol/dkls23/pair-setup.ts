@@ -14,9 +14,9 @@ import { BLOCK, LAMBDA } from './parameters.ts'
 
 const POINT = 33
 
-export const OFFER = message({ nonce: bytes(32), point: bytes(POINT), zeroPart: bytes(32) }, 120)
+export const OFFER = message({ nonce: bytes(32), point: bytes(POINT) }, 80)
 export const CHOOSE = message({ phi: bytes(PHI_POINTS * POINT) }, PHI_POINTS * POINT + 8)
-export const CONFIRM = message({ tag: bytes(32) }, 40)
+export const CONFIRM = message({ tag: bytes(32), zeroPart: bytes(32) }, 80)
 
 /** One signer and the nonce of its offer. */
 interface End {
@@ -50,15 +50,13 @@ export function* setUpPair(env: Env): Protocol<PairSecret> {
     // Delta 0 would send our inputs in clear. An honest source gives it with probability 2^-128 (attacks.md C-09).
     if (group.isZero(delta)) throw new RangeError('the random source is broken: it gave a Delta of zero')
 
-    // 1. Nonces, the points of both base OTs, the parts of the zero shares' seed.
+    // 1. Nonces, the points of both base OTs.
     const nonce = rng(32)
-    const zeroPart = rng(32)
     const offer = makeOffer(group, rng)
-    secrets.push(zeroPart, offer.secret)
-    const theirs = yield* exchange(peer, 'pair/offer', OFFER, { nonce, point: offer.point, zeroPart }, ({ point }) =>
+    secrets.push(offer.secret)
+    const theirs = yield* exchange(peer, 'pair/offer', OFFER, { nonce, point: offer.point }, ({ point }) =>
       requirePoints(group, [point]),
     )
-    secrets.push(theirs.zeroPart)
     const us = { id: self, nonce }
     const them = { id: peer, nonce: theirs.nonce }
     const asAlice = { group, psid: psidOf(sessionId, us, them) }
@@ -70,26 +68,26 @@ export function* setUpPair(env: Env): Protocol<PairSecret> {
       const chosen = yield* exchange(peer, 'pair/choose', CHOOSE, { phi }, (value) => requirePoints(group, pointsIn(value.phi)))
       accept(asBob, offer, first, pointsIn(chosen.phi), [zeros, ones], peer)
     }
-    const inOrder = <T>(ours: T, others: T): [T, T] => (self < peer ? [ours, others] : [others, ours])
-    const ids = inOrder(self, peer).map(u16)
-    const zseed = TH(TAGS.zeroSeed, sessionId, ...ids, ...inOrder(zeroPart, theirs.zeroPart))
-    kept.push(zseed)
-    const made: PairSecret = {
-      pairId: TH(TAGS.pairId, ...ids, ...inOrder(asAlice.psid, asBob.psid)),
-      sender: { psid: asAlice.psid, delta, seeds: mine },
-      receiver: { psid: asBob.psid, seeds0: zeros, seeds1: ones },
-      zseed,
-    }
+    const sender = { psid: asAlice.psid, delta, seeds: mine }
+    const receiver = { psid: asBob.psid, seeds0: zeros, seeds1: ones }
 
     // 6 to 8.
-    yield* rehearse(env, peer, made)
+    yield* rehearse(env, peer, { sender, receiver })
 
-    // 9. Says that the rehearsal went well here, so that no signer keeps what the other has thrown away unless this message is lost.
-    const okOf = (party: PartyId): Uint8Array => TH(TAGS.pairOk, made.pairId, u16(party))
-    const { tag } = yield* exchange(peer, 'pair/confirm', CONFIRM, { tag: okOf(self) })
-    if (!equalBytes(tag, okOf(peer))) throw new Fault('PAIR_REHEARSAL', [], 'another set-up was confirmed')
+    // 9. The rehearsal went well here: no signer keeps what the other has thrown away, unless this message is lost. The parts of the zero
+    // shares' seed go last because nothing may be secret in a first round: its key still depends on the receiver's long-lived one alone.
+    const inOrder = <T>(ours: T, others: T): [T, T] => (self < peer ? [ours, others] : [others, ours])
+    const ids = inOrder(self, peer).map(u16)
+    const pairId = TH(TAGS.pairId, ...ids, ...inOrder(sender.psid, receiver.psid))
+    const okOf = (party: PartyId): Uint8Array => TH(TAGS.pairOk, pairId, u16(party))
+    const zeroPart = rng(32)
+    secrets.push(zeroPart)
+    const confirmed = yield* exchange(peer, 'pair/confirm', CONFIRM, { tag: okOf(self), zeroPart })
+    secrets.push(confirmed.zeroPart)
+    if (!equalBytes(confirmed.tag, okOf(peer))) throw new Fault('PAIR_REHEARSAL', [], 'another set-up was confirmed')
+    const zseed = TH(TAGS.zeroSeed, sessionId, ...ids, ...inOrder(zeroPart, confirmed.zeroPart))
     finished = true
-    return made
+    return { pairId, sender, receiver, zseed }
   } finally {
     wipe(...secrets)
     if (!finished) wipe(...kept)

@@ -39,5 +39,10 @@ export function TH(tag: Tag, ...parts: readonly Uint8Array[]): Uint8Array {
 }
 
 /** `length` bytes from the tagged hash as HKDF-Expand-SHA256 key (RFC 5869 2.3): the suite's XOF, at most 8,160 bytes. */
-export const XOF = (length: number, tag: Tag, ...parts: readonly Uint8Array[]): Uint8Array =>
-  expand(sha256, TH(tag, ...parts), undefined, length)
+export function XOF(length: number, tag: Tag, ...parts: readonly Uint8Array[]): Uint8Array {
+  const key = TH(tag, ...parts)
+  const out = expand(sha256, key, undefined, length)
+  // As secret as the parts: whoever finds it has all of the output.
+  wipe(key)
+  return out
+}

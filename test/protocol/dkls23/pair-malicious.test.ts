@@ -140,8 +140,8 @@ describe('14.3 rehearsal: the end of a whole set-up', () => {
   it('O-15 another part of the zero shares’ seed than M goes on with: it alone has another seed than the pair', () => {
     const run = withM(
       says(
-        1,
-        field(OFFER, () => ({ zeroPart: bytes32('another') })),
+        ROUNDS,
+        field(CONFIRM, () => ({ zeroPart: bytes32('another') })),
       ),
     )
     const [a, b] = [...secretsOf(run).values()]

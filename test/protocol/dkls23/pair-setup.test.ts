@@ -85,9 +85,13 @@ describe.each(PAIRS)('an honest set-up of %i and %i', (min, max) => {
           .digest(),
       )
     }
-    // After the channel's ephemeral: Delta, the nonce, the part of the zero shares' seed.
-    const [, minNonce, minPart] = drawn.get(`${min},${max} ${min}`) as Uint8Array[]
-    const [, maxNonce, maxPart] = drawn.get(`${min},${max} ${max}`) as Uint8Array[]
+    // Drawn in this order: Delta, the nonce, and at the very end the part of the zero shares' seed.
+    const [minDrawn, maxDrawn] = [min, max].map((id) => drawn.get(`${min},${max} ${id}`) as Uint8Array[]) as [
+      Uint8Array[],
+      Uint8Array[],
+    ]
+    const [minNonce, minPart] = [minDrawn[1], minDrawn.at(-1)]
+    const [maxNonce, maxPart] = [maxDrawn[1], maxDrawn.at(-1)]
     const forth = th('pair.', sessionId, u16(min), u16(max), minNonce as Uint8Array, maxNonce as Uint8Array)
     const back = th('pair.', sessionId, u16(max), u16(min), maxNonce as Uint8Array, minNonce as Uint8Array)
     expect([of(min).sender.psid, of(min).receiver.psid]).toEqual([forth, back])
@@ -104,7 +108,7 @@ describe.each(PAIRS)('an honest set-up of %i and %i', (min, max) => {
       for (const [name, seeds] of Object.entries({ mine: sender.seeds, zero: receiver.seeds0, one: receiver.seeds1 }))
         for (let i = 0; i < LAMBDA; i += 17) secrets.set(`${name} ${i} of ${id}`, seeds.slice(i * BLOCK, (i + 1) * BLOCK))
       for (const [i, bytes] of (drawn.get(`${min},${max} ${id}`) ?? []).entries())
-        if (i < 8) secrets.set(`drawn ${i} by ${id}`, bytes)
+        if (i < 8 || i > 250) secrets.set(`drawn ${i} by ${id}`, bytes)
       secrets.set(`idS ${id}`, identityOf(world, id).signSeed)
       secrets.set(`idE ${id}`, identityOf(world, id).exchangeSecret)
     }
