@@ -9,7 +9,9 @@ import { ATTACKER } from './victims.ts'
 export function honestExchanges<R, C>(plan: Plan<R, C>): readonly Exchange<C>[] {
   const said: Exchange<C>[] = []
   const listen = (exchange: Exchange<C>): Exchange<C> => {
-    said.push(exchange)
+    // Copies: a script wipes what it has said in private.
+    const direct = exchange.direct && new Map([...exchange.direct].map(([to, body]) => [to, Uint8Array.from(body)]))
+    said.push(direct === undefined ? exchange : { ...exchange, direct })
     return exchange
   }
   runSession({

@@ -24,6 +24,7 @@ const TARGETS = {
   'hm-answers': () => import('./targets/hm-answers.ts'),
   'frost-commitments': () => import('./targets/frost-commitments.ts'),
   'frost-answers': () => import('./targets/frost-answers.ts'),
+  pair: () => import('./targets/pair.ts'),
   rvole: () => import('./targets/rvole.ts'),
   views: () => import('./targets/views.ts'),
   curves: () => import('./targets/curves.ts'),

@@ -30,6 +30,7 @@ export function open(): FuzzTarget {
           [`place-${i}`, pack(i, broadcastIn(said), directTo(said, VICTIM))],
           [`place-${i}-another-roster`, pack(i, bent(broadcastIn(said), FIRST_FIELD), directTo(said, VICTIM))],
           [`place-${i}-bent`, pack(i, bent(broadcastIn(said)), directTo(said, VICTIM))],
+          [`place-${i}-cut`, pack(i, broadcastIn(said).slice(1), directTo(said, VICTIM))],
         ]),
       ),
     reaches: ['done', 'goes on', 'MALFORMED proven', 'PRSS_MISMATCH'],

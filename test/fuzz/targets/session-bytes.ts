@@ -1,5 +1,6 @@
 import type { Session } from '../../../src/protocol/channel/session.ts'
 import { concat, equalBytes } from '../../../src/protocol/engine/bytes.ts'
+import { pairPlan } from '../../protocol/dkls23/pair-run.ts'
 import { frostPlan, makeFrostCase } from '../../protocol/frost/frost-run.ts'
 import { hmPlan, makeHmCase } from '../../protocol/hm/hm-run.ts'
 import { establishPlan } from '../../protocol/prss/establish-run.ts'
@@ -46,6 +47,7 @@ export function open(): FuzzTarget {
     ...placesOf('prss', stage(establishPlan({ world, threshold: 2, signers: [1, 2, 3], seed: 'fuzz' })), 2),
     ...placesOf('hm', stage(hmPlan(makeHmCase({ seed: 'fuzz/hm' }))), 1),
     ...placesOf('frost', stage(frostPlan(makeFrostCase({ scheme: 'eddsa-ed25519', signers: [1, 3], seed: 'fuzz/frost' }))), 1),
+    ...placesOf('pair', stage(pairPlan({ world, signers: [1, 3], seed: 'fuzz' })), 1),
   ]
   return {
     maxLength: 4096,
@@ -68,6 +70,7 @@ export function open(): FuzzTarget {
       'prss-1 undisturbed',
       'hm-1 undisturbed',
       'hm-1 HM_R_OWN',
+      'pair-1 undisturbed',
     ],
     run: (input) => {
       const container = unpack(input)

@@ -58,11 +58,9 @@ export function dealt(signers: readonly PartyId[], seed: string): ReadonlyMap<Pa
 }
 
 /** The rehearsal alone, on a dealt set-up: a hundred times cheaper than a whole one. */
-export function runRehearsal(c: PairCase, setups = dealt(c.signers, c.seed)): Run<void, never> {
-  const script = (env: Env): Protocol<void> =>
-    rehearse(env, peersOf(env)[0] as PartyId, setups.get(env.self) as Pick<PairSecret, 'sender' | 'receiver'>)
-  return runSession(planOf(script)(c))
-}
+export const rehearsalPlan = (c: PairCase, setups = dealt(c.signers, c.seed)): Plan<void, never> =>
+  planOf((env) => rehearse(env, peersOf(env)[0] as PartyId, setups.get(env.self) as Pick<PairSecret, 'sender' | 'receiver'>))(c)
+export const runRehearsal = (...args: Parameters<typeof rehearsalPlan>): Run<void, never> => runSession(rehearsalPlan(...args))
 
 /** What both signers of an honest run keep. */
 export function secretsOf(run: PairRun): ReadonlyMap<PartyId, PairSecret> {

@@ -104,7 +104,7 @@ describe.each([
   })
 
   it('is what protocols.md 6.3 says', () => {
-    const { zseed, own, theirs } = zeroPairs([3, 8]).get(3)?.get(8) as ZeroPair
+    const { zseed, own, theirs } = (zeroPairs([3, 8]).get(3) as ReadonlyMap<PartyId, ZeroPair>).get(8) as ZeroPair
     const parts = [Buffer.from('quorate/v1/zero'), zseed, CTX, own, theirs, u32(5)]
     const key = createHash('sha256')
       .update(concat(...parts.flatMap((part) => [u32(part.length), part])))
