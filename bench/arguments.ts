@@ -25,7 +25,7 @@ export interface SetChoice {
 
 /** Run when no part is named. */
 const DEFAULT_PARTS = ['primitives', 'round', 'dkls23', 'set', 'http'] as const
-export const PART_NAMES = [...DEFAULT_PARTS, 'profile'] as const
+export const PART_NAMES = [...DEFAULT_PARTS, 'failover', 'profile'] as const
 export type PartName = (typeof PART_NAMES)[number]
 
 export interface Wanted {
@@ -40,21 +40,22 @@ export const HELP = `Measures Quorate and exits non-zero below the figures it mu
 
 Usage: npm run bench -- [part] [options]
 
-Parts (all but the last if none is named)
+Parts (all but the last two if none is named)
   primitives   curve operations, hashes, codec, envelopes, ledger, worker round trip
   round        one real signer and the assembler, against a recording
   dkls23       two signers with DKLs23, alone in this process
   set          a running set: start, first signature, key generation, idle cost
   http         signatures a second over HTTPS, through coordinator and gateway
+  failover     ECDSA at a steady rate while a signer dies, falls silent and comes back; its rate without that signer
   profile      where the processors' time goes under a load of one scheme
 
 Options
   --quick            short windows: everything within a minute
   --json             only the JSON line
   --keys N           keys per scheme (20; quick: 5)
-  --seconds N        length of the open-loop window (30; quick: 3)
+  --seconds N        length of the open-loop window (30; quick: 3); of failover: of each of its two (24 at least)
   --concurrency N    callers of the closed loop (64)
-  --rate N           requests a second of the open loop (80 % of what the closed loop reached)
+  --rate N           requests a second of the open loop (80 % of what the closed loop reached; failover: 100)
   --form NAME        coordinator or gateway alone
   --scheme NAME      one scheme alone, such as ecdsa-secp256k1
   --running FILE     use the set whose \`quorate dev --json\` printed FILE, rather than start one

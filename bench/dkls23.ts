@@ -5,19 +5,22 @@ import { withoutEphemeral } from '../src/protocol/channel/full-channel.ts'
 import type { Progress } from '../src/protocol/channel/session.ts'
 import { SUITES, sessionId } from '../src/protocol/channel/setup.ts'
 import { assemble } from '../src/protocol/dkls23/assemble.ts'
+import { setUpPair } from '../src/protocol/dkls23/pair-setup.ts'
 import { RvoleReceiver, RvoleSender } from '../src/protocol/dkls23/rvole.ts'
 import { sign } from '../src/protocol/dkls23/sign.ts'
 import type { Rng } from '../src/protocol/engine/bytes.ts'
 import type { PartyId } from '../src/protocol/engine/party.ts'
-import type { Exchange, Inbox } from '../src/protocol/engine/round.ts'
+import type { Env, Exchange, Inbox } from '../src/protocol/engine/round.ts'
 import type { Answered, SigningCommit } from '../src/protocol/signing/batch.ts'
 import { type DklsCase, dklsParams, dklsPlan, dklsSetup, makeDklsCase, pairOf } from '../test/protocol/dkls23/dkls-run.ts'
 import { openSession } from '../test/simulator/run-session.ts'
+import { makeWorld, setupOf } from '../test/simulator/world.ts'
 import type { BenchOptions } from './arguments.ts'
 import type { Part, Row } from './report.ts'
 
 const BATCHES = [1, 8, 64]
 const SCHEME = 'ecdsa-secp256k1'
+const PAIR = makeWorld({ ids: 2, seed: 'bench pair' })
 const rng: Rng = (length) => Uint8Array.from(randomBytes(length))
 
 /** DKLs23 alone: two real signers in this process, native curves, no network, no threads, no host around them. */
@@ -29,8 +32,14 @@ export async function dkls23(options: BenchOptions): Promise<Part> {
   })
   const table = (title: string, run: (c: DklsCase, count: number, spent: Spent) => void) => ({
     title,
-    rows: cases.map(({ count, c }) => ({ batch: count, ...measured(seconds, count, (spent) => run(c, count, spent)) })),
+    rows: cases.map(({ count, c }) =>
+      rowOf(
+        count,
+        measured(seconds, count, (spent) => run(c, count, spent)),
+      ),
+    ),
   })
+  const { steps, bytes } = measured(seconds, 1, pairSetup)
   return {
     tables: [
       table('DKLs23, multiplication with one counterparty, both roles: processor us per signature and party', multiplication),
@@ -39,6 +48,10 @@ export async function dkls23(options: BenchOptions): Promise<Part> {
         'DKLs23, a session of two signers over their channel, and the assembler: processor us per signature and party',
         session,
       ),
+      {
+        title: 'DKLs23, set-up of a pair, rehearsal included, for each of the two',
+        rows: [...steps].map(([what, us]) => ({ what, 'processor ms': us / 1000, 'bytes sent': bytes })),
+      },
     ],
     gates: [],
   }
@@ -51,8 +64,14 @@ interface Spent {
   readonly bytes: (count: number) => void
 }
 
-/** Means per signature and party of as many runs as fit into the time, after some that do not count. */
-function measured(seconds: number, count: number, run: (spent: Spent) => void): Row {
+/** Means per signature and party: microseconds by step, and bytes. */
+interface Measured {
+  readonly steps: ReadonlyMap<string, number>
+  readonly bytes: number
+}
+
+/** As many runs as fit into the time, after some that do not count. Two parties did each step; the assembler's share of a party is half. */
+function measured(seconds: number, count: number, run: (spent: Spent) => void): Measured {
   const totals = new Map<string, number>()
   let bytes = 0
   const spent: Spent = {
@@ -80,15 +99,12 @@ function measured(seconds: number, count: number, run: (spent: Spent) => void): 
   totals.clear()
   bytes = 0
   const signatures = repeat(seconds * 1000) * count
-  // Two parties did each step of theirs; the assembler is one, and its share of a party is half.
-  const steps = [...totals].map(([step, total]) => [step, total / signatures / 2] as const)
-  const sum = steps.reduce((all, [, each]) => all + each, 0)
-  return {
-    ...Object.fromEntries(steps),
-    sum,
-    'signatures/s of a core': 1e6 / (2 * sum),
-    'bytes sent': bytes / signatures / 2,
-  }
+  return { steps: new Map([...totals].map(([step, total]) => [step, total / signatures / 2])), bytes: bytes / signatures / 2 }
+}
+
+function rowOf(batch: number, { steps, bytes }: Measured): Row {
+  const sum = [...steps.values()].reduce((all, each) => all + each, 0)
+  return { batch, ...Object.fromEntries(steps), sum, 'signatures/s of a core': 1e6 / (2 * sum), 'bytes sent': bytes }
 }
 
 function multiplication(c: DklsCase, count: number, { time, bytes }: Spent): void {
@@ -185,6 +201,21 @@ function session(c: DklsCase, count: number, { time, bytes }: Spent): void {
     }),
   )
   if (outcomes.filter(({ type }) => type === 'signed').length !== count) throw new Error('not every item was signed')
+}
+
+/** Two signers over their channel until both are done. */
+function pairSetup({ time, bytes }: Spent): void {
+  const setup = setupOf(PAIR, { protocol: 'pair', suite: 'none', threshold: 2, name: `run ${runs++}` })
+  const plan = { world: PAIR, setup, seed: 'bench', scriptFor: (env: Env) => setUpPair({ ...env, rng }) }
+  const id = sessionId(setup)
+  const sessions = setup.signers.map((self) => time('set-up', () => openSession(plan, id, self)))
+  let progress = sessions.map((s) => time('set-up', () => s.start()))
+  while (progress.some(({ end }) => end?.type !== 'done')) {
+    const arriving = progress.map(({ outgoing }) => outgoing)
+    if (arriving.flat().length === 0) throw new Error('a set-up failed')
+    for (const envelope of arriving.flat()) bytes(envelope.length)
+    progress = sessions.map((s, i) => time('set-up', () => s.receive(arriving[1 - i] as readonly Uint8Array[])))
+  }
 }
 
 function bodyIn(bytes: Uint8Array): Uint8Array {

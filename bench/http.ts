@@ -3,7 +3,7 @@ import { makeKeys } from './make-keys.ts'
 import { usageOf } from './process-usage.ts'
 import { type Gate, type Part, quantile, type Row } from './report.ts'
 import type { RunningSet } from './running-set.ts'
-import { lags, latencies, type Measured, measureLatency, measureSigning } from './signing-load.ts'
+import { errorsOf, lags, latencies, type Measured, measureLatency, measureSigning, sustained } from './signing-load.ts'
 import { FORMS, type Form, type Key, SCHEMES, type Scheme } from './signing-requests.ts'
 
 /** ECDSA signatures a second that the set must sustain over HTTPS, all signers up. */
@@ -63,12 +63,6 @@ const latencyColumns = (times: readonly number[]): Row => ({
   'p99 ms': quantile(times, 0.99),
   'max ms': quantile(times, 1),
 })
-
-const errorsOf = (errors: ReadonlyMap<string, number>): string =>
-  errors.size === 0 ? 'none' : [...errors].map(([code, count]) => `${count} ${code}`).join(', ')
-
-/** What a set that did not keep up has sustained is not known, only that it is less: nothing, for a gate. */
-const sustained = ({ keptUp, judged, run }: Measured): number => (keptUp ? judged.signed.length / run.seconds : 0)
 
 const loadRow = (load: Measured): Row => ({
   form: load.form,

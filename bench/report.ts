@@ -6,12 +6,14 @@ export interface Table {
   readonly rows: readonly Row[]
 }
 
-/** A figure that must not be missed: below it the benchmark exits non-zero. */
+/** A figure that must be reached, or not exceeded: otherwise the benchmark exits non-zero. */
 export interface Gate {
   readonly name: string
   readonly figure: number
   readonly must: number
   readonly unit: string
+  /** The figure may be as large as `must` at most; at least that, if absent. */
+  readonly atMost?: true
 }
 
 /** What one part of the benchmark found. */
@@ -20,7 +22,7 @@ export interface Part {
   readonly gates: readonly Gate[]
 }
 
-export const isMet = ({ figure, must }: Gate): boolean => figure >= must
+export const isMet = ({ figure, must, atMost }: Gate): boolean => (atMost ? figure <= must : figure >= must)
 
 /** Three significant digits, but never fewer than all digits before the point. */
 function rounded(value: number): string {
@@ -48,7 +50,7 @@ export function formatTable({ title, rows }: Table): string {
 }
 
 export const formatGate = (gate: Gate): string =>
-  `${isMet(gate) ? 'met   ' : 'MISSED'}  ${gate.name}: ${rounded(gate.figure)} ${gate.unit}, must be at least ${gate.must}`
+  `${isMet(gate) ? 'met   ' : 'MISSED'}  ${gate.name}: ${rounded(gate.figure)} ${gate.unit}, must be at ${gate.atMost ? 'most' : 'least'} ${gate.must}`
 
 /** The value below which `share` of them lie; NaN for none. Does not interpolate: every answer is one that was measured. */
 export function quantile(values: readonly number[], share: number): number {

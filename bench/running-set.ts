@@ -22,12 +22,19 @@ interface DevLine {
   readonly token: string
   readonly client: { readonly cert: string; readonly key: string }
   readonly credential: string
-  readonly signers: readonly { readonly index: number; readonly pid: number }[]
+  readonly signers: readonly { readonly index: number; readonly pid: number; readonly command: readonly string[] }[]
   readonly coordinator_pid: number
   readonly gateway_pid: number
   readonly audience: string
   readonly threshold: number
   readonly parties: number
+}
+
+/** The part of `GET /api/v1/set` that is looked at here. */
+export interface SetState {
+  readonly signers: readonly { readonly index: number; readonly state: string }[]
+  readonly engines: Readonly<Record<string, string | null>>
+  readonly pairs: { readonly ready: number; readonly total: number }
 }
 
 export interface HostProcess {
@@ -47,6 +54,11 @@ export interface RunningSet {
   readonly headers: Readonly<Record<'coordinator' | 'gateway', Readonly<Record<string, string>>>>
   /** The coordinator's metrics in Prometheus' text format. */
   readonly metrics: () => Promise<string>
+  /** What the coordinator says of the set. */
+  readonly state: () => Promise<SetState>
+  readonly signal: (signer: number, signal: NodeJS.Signals) => void
+  /** Starts a signer that was killed, as it was started before. */
+  readonly revive: (signer: number) => void
   readonly stop: () => Promise<void>
 }
 
@@ -65,7 +77,9 @@ export async function startSet(env: Readonly<Record<string, string>> = {}): Prom
     child.once('error', (error) => resolve(error.message))
     child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`))
   })
+  const revived: ChildProcess[] = []
   const stop = async (): Promise<void> => {
+    await endAll(revived)
     child.kill('SIGTERM')
     const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
     await ended
@@ -73,7 +87,7 @@ export async function startSet(env: Readonly<Record<string, string>> = {}): Prom
   }
   try {
     const line = await firstLine(child, ended)
-    return { ...describe(line), startSeconds: (performance.now() - started) / 1000, stop }
+    return Object.assign(describe(line, revived), { startSeconds: (performance.now() - started) / 1000, stop })
   } catch (error) {
     await stop()
     throw error
@@ -83,7 +97,16 @@ export async function startSet(env: Readonly<Record<string, string>> = {}): Prom
 /** A set that somebody else started, and stops. @param file with the line that it printed */
 export async function runningSet(file: string): Promise<RunningSet> {
   const line = JSON.parse(readFileSync(file, 'utf8')) as DevLine
-  return { ...describe(line), startSeconds: Number.NaN, stop: async () => undefined }
+  const revived: ChildProcess[] = []
+  return Object.assign(describe(line, revived), { startSeconds: Number.NaN, stop: () => endAll(revived) })
+}
+
+async function endAll(children: readonly ChildProcess[]): Promise<void> {
+  const running = children.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null)
+  const ended = running.map((child) => new Promise((resolve) => void child.once('exit', resolve)))
+  // A stopped process does not hear SIGTERM.
+  for (const child of running) for (const signal of ['SIGCONT', 'SIGTERM'] as const) child.kill(signal)
+  await Promise.all(ended)
 }
 
 async function firstLine(child: ChildProcess, ended: Promise<string>): Promise<DevLine> {
@@ -105,19 +128,31 @@ async function firstLine(child: ChildProcess, ended: Promise<string>): Promise<D
   }
 }
 
-function describe(line: DevLine) {
+/** @param revived gets the processes that we have started anew: `dev` knows nothing of them. */
+function describe(line: DevLine, revived: ChildProcess[]) {
   const ca = readFileSync(line.ca, 'latin1')
   const client = { cert: readFileSync(line.client.cert, 'latin1'), key: readFileSync(line.client.key, 'latin1') }
   const { id, seed } = JSON.parse(readFileSync(line.credential, 'utf8')) as { readonly id: string; readonly seed: string }
   const der = Buffer.concat([ED25519_PKCS8, Buffer.from(seed, 'base64url')])
   const json = { 'content-type': 'application/json' }
+  const pids = new Map([
+    ['gateway', line.gateway_pid],
+    ['coordinator', line.coordinator_pid],
+    ...line.signers.map(({ index, pid }) => [`signer-${index}`, pid] as const),
+  ])
+  const get = async (path: string): Promise<string> => {
+    const agent = new Agent({ connect: { ca, ...client } })
+    try {
+      return await (await agent.request({ origin: line.coordinator, method: 'GET', path })).body.text()
+    } finally {
+      await agent.destroy()
+    }
+  }
   return {
     line,
-    hosts: [
-      { name: 'gateway', pid: line.gateway_pid },
-      { name: 'coordinator', pid: line.coordinator_pid },
-      ...line.signers.map(({ index, pid }) => ({ name: `signer-${index}`, pid })),
-    ],
+    get hosts(): readonly HostProcess[] {
+      return [...pids].map(([name, pid]) => ({ name, pid }))
+    },
     credential: { id, key: createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }) },
     connect: (to: 'coordinator' | 'gateway', connections: number): Pool =>
       new Pool(line[to], {
@@ -129,13 +164,17 @@ function describe(line: DevLine) {
         keepAliveTimeout: 60_000,
       }),
     headers: { coordinator: json, gateway: { ...json, authorization: `Bearer ${line.token}` } },
-    metrics: async (): Promise<string> => {
-      const agent = new Agent({ connect: { ca, ...client } })
-      try {
-        return await (await agent.request({ origin: line.coordinator, method: 'GET', path: '/metrics' })).body.text()
-      } finally {
-        await agent.destroy()
-      }
+    metrics: async (): Promise<string> => await get('/metrics'),
+    state: async (): Promise<SetState> => JSON.parse(await get('/api/v1/set')) as SetState,
+    signal: (signer: number, signal: NodeJS.Signals): void => {
+      process.kill(pids.get(`signer-${signer}`) as number, signal)
+    },
+    revive: (signer: number): void => {
+      const [program, ...rest] = line.signers.find((s) => s.index === signer)?.command ?? []
+      if (program === undefined) throw new Error(`the set did not say how signer ${signer} is started`)
+      const child = spawn(program, rest, { stdio: 'ignore' })
+      revived.push(child)
+      pids.set(`signer-${signer}`, child.pid as number)
     },
   }
 }

@@ -45,7 +45,7 @@ export interface CpuPerSignature {
   readonly load: number
 }
 
-function judge(answers: readonly Answer<SigningShot>[]): Judged {
+export function judge(answers: readonly Answer<SigningShot>[]): Judged {
   const errors = new Map<string, number>()
   const signed: Answer<SigningShot>[] = []
   const claims: Claimed[] = []
@@ -90,6 +90,10 @@ function claimOf({ status, body, shot }: Answer<SigningShot>): Claimed | string 
   return { scheme: key.scheme, publicKey: own(key.publicKey), message: own(message), serialized: own(serialized) }
 }
 
+/** What a set that did not keep up has sustained is not known, only that it is less: nothing, for a gate. */
+export const sustained = ({ keptUp, judged, run }: Measured): number => (keptUp ? judged.signed.length / run.seconds : 0)
+export const errorsOf = (errors: ReadonlyMap<string, number>): string =>
+  errors.size === 0 ? 'none' : [...errors].map(([code, count]) => `${count} ${code}`).join(', ')
 export const latencies = ({ signed }: Judged): readonly number[] => signed.map((answer) => answer.latencyMs)
 export const lags = ({ answers }: Run): readonly number[] => answers.map((answer) => answer.lagMs)
 

@@ -1,7 +1,9 @@
+import { maxBatch } from '../protocol/dkls23/parameters.ts'
 import { equalBytes } from '../protocol/engine/bytes.ts'
 import type { PartyId } from '../protocol/engine/party.ts'
 import { MAX_HM_THRESHOLD } from '../protocol/prss/establish.ts'
 import { isEcdsa, type Scheme } from '../protocol/request/document.ts'
+import { MAX_BATCH } from '../protocol/signing/batch.ts'
 import { Breaker } from './breaker.ts'
 import type { PairKeeper } from './pair-keeper.ts'
 import type { PrssKeeper } from './prss-keeper.ts'
@@ -20,7 +22,12 @@ const SETTLED_MS = 3_000
 const MAX_HM_FAILURES = 2
 /** How long a signer set that succeeded where another had failed is preferred. */
 const PREFERRED_MS = 600_000
-/** A signer that failed an exchange and is there again so soon, without a restart, was not down. */
+/**
+ * Items of a DKLs23 session, although more are allowed: each takes a signer's worker milliseconds, a larger batch saves little, and
+ * heartbeats wait behind it.
+ */
+const DKLS_ITEMS = 16
+/** A signer that is there again so soon, without a restart, was not down. */
 const SOON_MS = 1_000
 /** Ends that say nothing of an engine: whoever gave them has too much to do, or judged the request (decisions.md 13). */
 const NO_FAILURE: ReadonlySet<string> = new Set(['OVERLOADED', 'WORKER_LOST', 'WORKER_FAILURE', 'REQUEST_REPLAYED', 'KEY_FROZEN'])
@@ -92,9 +99,9 @@ export class EngineChoice {
     return ecdsaEngines.filter((engine) => engine !== 'hm' || hm)
   }
 
-  /** The fewest signers that can sign for such keys. */
-  signersNeeded(scheme: Scheme, threshold: number): number {
-    return Math.min(...this.enginesFor(scheme, threshold).map((engine) => sizeOf(engine, threshold)))
+  /** Items of one session at most. */
+  maxItems(engine: Engine | null, threshold: number): number {
+    return engine === 'dkls23' ? Math.min(DKLS_ITEMS, maxBatch(threshold)) : MAX_BATCH
   }
 
   /** What the next request would be signed with; null when nothing can sign it now. */
@@ -119,8 +126,11 @@ export class EngineChoice {
     return Math.max(0, ...[...this.#breakers.values()].map((breaker) => breaker.left(now)))
   }
 
-  /** Why nothing can sign now, whatever else is tried with these signers; null when something may. */
-  failureNow(scheme: Scheme, threshold: number, candidates: readonly PartyId[] = this.#o.monitor.up()): SigningFailure | null {
+  /**
+   * Why nothing can sign now, whatever else is tried with these signers; null when something may.
+   * @param candidates if left out, all but those that have been away for a second.
+   */
+  failureNow(scheme: Scheme, threshold: number, candidates: readonly PartyId[] = this.#notMissed()): SigningFailure | null {
     if (this.#couldSign(scheme, threshold, candidates)) return null
     const { parties, monitor } = this.#o
     if (this.enginesFor(scheme, threshold).length === 0) return { type: 'engine', banned: [] }
@@ -188,6 +198,12 @@ export class EngineChoice {
     }
     if (missing.length === 0) judge()
     else this.#timers.after(SOON_MS, judge)
+  }
+
+  #notMissed(): readonly PartyId[] {
+    const now = this.#timers.elapsed()
+    const { monitor } = this.#o
+    return monitor.states().flatMap(({ id, up, lostAt }) => (up || (lostAt !== null && now - lostAt < SOON_MS) ? [id] : []))
   }
 
   #breaker(threshold: number, signers: readonly PartyId[]): Breaker {

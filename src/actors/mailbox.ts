@@ -13,7 +13,8 @@ export interface MailboxOptions<Item> {
   readonly capacity: number
   /** Bytes of waiting items at most, whatever their number; beyond it `submit` refuses. */
   readonly capacityBytes: number
-  readonly maxBatch: number
+  /** Items of the next batch at most. */
+  readonly maxBatch: () => number
   /** Bytes of one batch; an item larger than that goes alone. */
   readonly maxBatchBytes: number
   readonly bytesOf: (item: Item) => number
@@ -80,7 +81,8 @@ export class Mailbox<Item> {
   }
 
   #takeBatch(): readonly Item[] {
-    const { maxBatch, maxBatchBytes, bytesOf } = this.#o
+    const { maxBatchBytes, bytesOf } = this.#o
+    const maxBatch = this.#o.maxBatch()
     let count = 0
     let bytes = 0
     for (const item of this.#waiting) {

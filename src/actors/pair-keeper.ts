@@ -13,9 +13,8 @@ const RENEW_AFTER = 2 ** 20
 /** After a failed attempt, doubled by each further one. */
 const BACKOFF_MS = 1000
 const MAX_BACKOFF_MS = 60_000
-/** Opening and six rounds. */
-const EXCHANGES = 7
-const SLACK_MS = 1000
+/** As long as signers let a set-up live. */
+const LIFE_MS = 30_000
 
 type Pair = readonly [PartyId, PartyId]
 type Report = SignerStatus['pairs'][number]
@@ -149,7 +148,7 @@ export class PairKeeper {
       threshold: 2,
       signers: pair,
       boots,
-      deadline: Math.ceil(now() + EXCHANGES * timeoutMs + SLACK_MS),
+      deadline: Math.ceil(now() + LIFE_MS),
       coordinatorNonce: rng(32),
     }
     const sessionId = sessionIdOf({ ...setup, purpose: new Uint8Array(0) })

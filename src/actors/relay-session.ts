@@ -3,8 +3,8 @@ import { EVERYONE, type PartyId } from '../protocol/engine/party.ts'
 import { ABORT, REPLY_TYPES, type Reply, ROUND, type Route } from '../protocol/frames/signer-frames.ts'
 import { round, type SignerLink } from './round.ts'
 
-/** More than any relayed protocol has: DKG three and the delivery of the last, PRSS three. */
-const MAX_ROUNDS = 8
+/** More than any relayed protocol has: DKG three and the delivery of the last, PRSS three, a pair's set-up nine. */
+const MAX_ROUNDS = 10
 /** Bytes of broadcasts kept as evidence; a whole key generation of 16 signers has a tenth of it. Beyond it nobody is named. */
 const MAX_EVIDENCE = 1 << 20
 

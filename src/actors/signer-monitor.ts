@@ -23,6 +23,8 @@ export interface SignerState {
   readonly foreign: boolean
   /** By `Timers.elapsed`: when it last came back after it had been away or restarted; null while it has been there without interruption. */
   readonly returnedAt: number | null
+  /** By `Timers.elapsed`: when it went away; null while it is there, or was never. */
+  readonly lostAt: number | null
 }
 
 export interface SignerMonitorOptions {
@@ -49,6 +51,8 @@ export class SignerMonitor {
   readonly #waiting = new Map<PartyId, () => void>()
   /** What ends exchanges under way with a signer when it turns out to be silent; bounded by the exchanges. */
   readonly #hangUps = new Map<PartyId, Set<() => void>>()
+  /** By `Timers.elapsed`: when an exchange was last answered, whatever it was. */
+  readonly #answeredAt = new Map<PartyId, number>()
   #stopped = false
 
   constructor(options: SignerMonitorOptions) {
@@ -58,7 +62,7 @@ export class SignerMonitor {
     this.#states = new Map(
       options.links.map((l) => [
         l.id,
-        { id: l.id, up: false, since, rttMs: null, heardAt: null, status: null, foreign: false, returnedAt: null },
+        { id: l.id, up: false, since, rttMs: null, heardAt: null, status: null, foreign: false, returnedAt: null, lostAt: null },
       ]),
     )
   }
@@ -107,7 +111,9 @@ export class SignerMonitor {
         })
         hangUps.add(hangUp)
         try {
-          return await Promise.race([link.send(route, frame, timeoutMs), silent])
+          const answer = await Promise.race([link.send(route, frame, timeoutMs), silent])
+          this.#answeredAt.set(link.id, this.#timers.elapsed())
+          return answer
         } finally {
           hangUps.delete(hangUp)
         }
@@ -122,7 +128,7 @@ export class SignerMonitor {
       if (state?.up !== true) continue
       // Not while one is under way, and never two at a time.
       if (this.#waiting.has(id)) this.#next(id, 0)
-      this.#set({ ...state, up: false, since: this.#o.now(), rttMs: null })
+      this.#set({ ...state, up: false, since: this.#o.now(), rttMs: null, lostAt: this.#timers.elapsed() })
     }
   }
 
@@ -141,6 +147,8 @@ export class SignerMonitor {
     const started = this.#timers.elapsed()
     const status = await this.#ask(link)
     if (this.#stopped) return
+    // Heartbeats wait behind the work of a signer: one that answered something meanwhile is busy, and not silent.
+    if (status === 'silent' && (this.#answeredAt.get(link.id) ?? Number.NEGATIVE_INFINITY) >= started) return
     if (status === 'silent') this.#silent(link.id)
     else if (status === 'foreign') this.#foreign(link.id)
     else this.#answered(link, status, this.#timers.elapsed() - started)
@@ -194,7 +202,18 @@ export class SignerMonitor {
     const heardAt = this.#o.now()
     const returned = before.status !== null && up && (!before.up || restarted)
     const returnedAt = returned ? this.#timers.elapsed() : before.returnedAt
-    this.#set({ id: link.id, up, since, rttMs: Math.round(rttMs * 100) / 100, heardAt, status, foreign: false, returnedAt })
+    const lostAt = up ? null : before.up ? this.#timers.elapsed() : before.lostAt
+    this.#set({
+      id: link.id,
+      up,
+      since,
+      rttMs: Math.round(rttMs * 100) / 100,
+      heardAt,
+      status,
+      foreign: false,
+      returnedAt,
+      lostAt,
+    })
   }
 
   #set(state: SignerState): void {

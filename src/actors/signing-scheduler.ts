@@ -1,6 +1,5 @@
 import type { Roster } from '../protocol/channel/roster.ts'
 import type { Curves } from '../protocol/curve/curves.ts'
-import { maxBatch } from '../protocol/dkls23/parameters.ts'
 import type { Rng } from '../protocol/engine/bytes.ts'
 import type { PartyId } from '../protocol/engine/party.ts'
 import type { Scheme } from '../protocol/request/document.ts'
@@ -25,7 +24,7 @@ export interface SessionReport {
 export interface SigningSchedulerOptions {
   readonly links: ReadonlyMap<PartyId, SignerLink>
   readonly monitor: Pick<SignerMonitor, 'down' | 'report' | 'boots' | 'refresh'>
-  readonly engines: Pick<EngineChoice, 'choose' | 'ended' | 'failureNow' | 'signersNeeded'>
+  readonly engines: Pick<EngineChoice, 'choose' | 'ended' | 'failureNow' | 'inUse' | 'maxItems'>
   readonly prss: Pick<PrssKeeper, 'restock' | 'forget' | 'voidTickets'>
   readonly parties: readonly PartyId[]
   readonly roster: Roster
@@ -50,8 +49,8 @@ const MAX_ATTEMPTS = 6
 const PAUSE_MS = 50
 /** Looks for what a session needs; with the pauses, and the protocols among signers that bring it, at least two seconds. */
 const MAX_WAITS = 40
-/** Looks for a quorum that is suddenly gone: a connection that broke once is not a dead signer, as the next heartbeat shows. */
-const MAX_GRACES = 5
+/** Looks for a quorum that is suddenly gone: a connection that broke, or one heartbeat that did, is not a dead signer, as the next one shows. */
+const MAX_GRACES = 15
 /** The signers that said so know better what they hold than their last heartbeats did: another start, a ban, other set-ups. */
 const ASK_AFTER: ReadonlySet<string> = new Set(['SETUP_STALE', 'ABORT', 'PAIR_BANNED', 'PAIR_UNKNOWN'])
 /** Failures of load: whoever is overloaded or restarting is asked again after 2, 4, 8 pauses. */
@@ -115,14 +114,15 @@ export class SigningScheduler {
   }
 
   #mailbox(run: Run): Mailbox<SigningJob> {
-    const name = `${run.scheme}:${run.threshold}`
+    const { scheme, threshold } = run
+    const name = `${scheme}:${threshold}`
     let mailbox = this.#mailboxes.get(name)
     if (mailbox === undefined) {
-      const { capacity, maxBatch, maxInFlight } = this.#o
+      const { capacity, maxBatch, maxInFlight, engines } = this.#o
       mailbox = new Mailbox({
         capacity,
         capacityBytes: MAX_WAITING_BYTES,
-        maxBatch,
+        maxBatch: () => Math.min(maxBatch, engines.maxItems(engines.inUse(scheme, threshold), threshold)),
         maxBatchBytes: MAX_BATCH_BYTES,
         bytesOf: ({ item }) => item.request.document.length + item.input.length,
         maxInFlight,
@@ -150,10 +150,13 @@ export class SigningScheduler {
       const choice = await this.#o.engines.choose(wishOf(live, run))
       if (choice.type === 'none') return await this.#withoutQuorum(live, choice.failure, run)
       if (choice.type === 'wait') return await this.#wait(live)
-      const most = choice.with.engine === 'dkls23' ? maxBatch(run.threshold) : live.length
+      const most = this.#o.engines.maxItems(choice.with.engine, run.threshold)
       if (live.length <= most) return await this.#session(live, run, choice)
+      // A batch that was made for another engine. One part after the other: it is one batch under way, and as much work as one.
       for (const job of live) job.attempts -= 1
-      return (await Promise.all(parts(live, most).map((part) => this.#attempt(part, run)))).flat()
+      const again: SigningJob[] = []
+      for (const part of parts(live, most)) again.push(...(await this.#attempt(part, run)))
+      return again
     } catch (error) {
       // A bug of ours: every job gets an answer all the same, and nobody is told that no share left.
       this.#o.onBug(error)

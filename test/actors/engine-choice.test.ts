@@ -14,6 +14,7 @@ class World {
   readonly timers = new ManualTimers()
   readonly up: Set<PartyId>
   readonly returnedAt = new Map<PartyId, number>()
+  readonly lostAt = new Map<PartyId, number>()
   readonly boots = new Map<PartyId, number>()
   readonly pairs = new Map<string, Pair>()
   readonly breakers: string[] = []
@@ -40,10 +41,12 @@ class World {
 
   down(id: PartyId): void {
     this.up.delete(id)
+    this.lostAt.set(id, this.timers.elapsed())
   }
 
   back(id: PartyId): void {
     this.up.add(id)
+    this.lostAt.delete(id)
     this.returnedAt.set(id, this.timers.elapsed())
   }
 
@@ -82,7 +85,8 @@ class World {
 
   #state(id: PartyId): SignerState {
     const returnedAt = this.returnedAt.get(id) ?? null
-    return { id, up: this.up.has(id), since: 0, rttMs: 1, heardAt: 0, status: null, foreign: false, returnedAt }
+    const lostAt = this.lostAt.get(id) ?? null
+    return { id, up: this.up.has(id), since: 0, rttMs: 1, heardAt: 0, status: null, foreign: false, returnedAt, lostAt }
   }
 }
 
@@ -170,8 +174,20 @@ describe('a signer that is away', () => {
   it('with one more away it is a missing quorum, naming both', async () => {
     world.down(2)
     world.down(3)
+    world.timers.advance(1000)
     expect(choice.failureNow('ecdsa-secp256k1', 2)).toEqual({ type: 'quorum', missing: [2, 3], banned: [] })
     expect(choice.inUse('ecdsa-secp256k1', 2)).toBeNull()
+  })
+
+  it('and has only just gone is not missed yet: a broken connection or a late heartbeat is no dead signer', async () => {
+    world.down(2)
+    world.down(3)
+    expect([choice.failureNow('ecdsa-secp256k1', 2), choice.failureNow('eddsa-ed25519', 2)]).toEqual([null, null])
+    expect(await chosen()).toBe('quorum')
+    world.timers.advance(999)
+    expect(choice.failureNow('ecdsa-secp256k1', 2)).toBeNull()
+    world.timers.advance(1)
+    expect(choice.failureNow('ecdsa-secp256k1', 2)?.type).toBe('quorum')
   })
 
   it('that is back takes part in hm again after three seconds without interruption', async () => {
@@ -337,6 +353,7 @@ describe('bans', () => {
   it('O-11 that leave no engine end a request at once, and say so', async () => {
     world.pairs.set('1,2', 'banned')
     world.down(3)
+    world.timers.advance(1000)
     expect(choice.failureNow('ecdsa-secp256k1', 2)).toEqual({ type: 'quorum', missing: [3], banned: [[1, 2]] })
     world.back(3)
     world.allPairs('banned')

@@ -12,7 +12,7 @@ function mailbox(options: Partial<MailboxOptions<Item>> = {}) {
   const box = new Mailbox<Item>({
     capacity: 10,
     capacityBytes: 1000,
-    maxBatch: 4,
+    maxBatch: () => 4,
     maxBatchBytes: 100,
     bytesOf: (item) => item.bytes,
     maxInFlight: 2,

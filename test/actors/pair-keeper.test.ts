@@ -110,7 +110,7 @@ class Signers {
   #state(id: number): SignerState {
     const empty = { version: '', rosterHash: new Uint8Array(32), curve: '', ready: 1, generations: [], tickets: [], pending: [] }
     const status = { ...empty, index: id, bootNonce: new Uint8Array(32).fill(id), pairs: [...(this.told.get(id) ?? [])] }
-    return { id, up: this.up.has(id), since: 0, rttMs: 1, heardAt: 0, status, foreign: false, returnedAt: null }
+    return { id, up: this.up.has(id), since: 0, rttMs: 1, heardAt: 0, status, foreign: false, returnedAt: null, lostAt: null }
   }
 }
 

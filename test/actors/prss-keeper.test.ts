@@ -76,7 +76,7 @@ class Signers {
   #state(id: number): SignerState {
     const report = this.reported.get(id)
     if (report === undefined)
-      return { id, up: true, since: 0, rttMs: 1, heardAt: 0, status: null, foreign: false, returnedAt: null }
+      return { id, up: true, since: 0, rttMs: 1, heardAt: 0, status: null, foreign: false, returnedAt: null, lostAt: null }
     const generations = report.kids.length === 0 ? [] : [{ threshold: 2, signers: SIGNERS, kids: report.kids }]
     const rest = {
       version: '',
@@ -97,6 +97,7 @@ class Signers {
       status: { ...rest, bootNonce: report.boot, generations },
       foreign: false,
       returnedAt: null,
+      lostAt: null,
     }
   }
 

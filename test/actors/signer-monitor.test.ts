@@ -148,6 +148,23 @@ describe('the signer monitor', () => {
     expect(ends).toEqual(['exchange with 2'])
   })
 
+  it('a signer that misses a heartbeat and answers something else meanwhile is busy, and up', async () => {
+    const { monitor, become, asked } = monitorOf(says(1))
+    await monitor.start()
+    let busy = true
+    const link = monitor.watched({ id: 1, send: async () => new Uint8Array(0) })
+    become(1, async () => {
+      await new Promise((resolve) => void setTimeout(resolve, 5))
+      if (busy) await link.send('round', new Uint8Array(0), 100)
+      throw new Error('late')
+    })
+    const before = asked[0] as number
+    await until('three heartbeats missed', () => (asked[0] as number) > before + 3)
+    expect(monitor.up()).toEqual([1])
+    busy = false
+    await until('down', () => monitor.up().length === 0)
+  })
+
   it('passes answers and errors of exchanges on as they are', async () => {
     const { monitor } = monitorOf(says(1))
     const link = (send: SignerLink['send']) => monitor.watched({ id: 1, send })

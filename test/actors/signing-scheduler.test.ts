@@ -89,7 +89,17 @@ class Set3 {
   }
 
   #state(id: PartyId): SignerState {
-    return { id, up: this.up.has(id), since: 0, rttMs: 1, heardAt: 0, status: null, foreign: false, returnedAt: null }
+    return {
+      id,
+      up: this.up.has(id),
+      since: 0,
+      rttMs: 1,
+      heardAt: 0,
+      status: null,
+      foreign: false,
+      returnedAt: null,
+      lostAt: null,
+    }
   }
 
   async sign(count = 1, scheme: Scheme = 'ecdsa-secp256k1', lifeMs = 5000): Promise<readonly Signed[]> {
@@ -159,15 +169,33 @@ describe('DKLs23', () => {
     set.up.delete(3)
   })
 
-  it('takes 64 items at a time: a larger batch of a mailbox becomes several sessions', async () => {
+  it('takes 16 items at a time', async () => {
     set = new Set3(1)
     set.up.delete(3)
     const signed = await set.sign(200)
     expect(signed).toHaveLength(200)
     const sizes = set.reports.map((r) => r.items.length)
-    expect(Math.max(...sizes)).toBe(64)
+    expect(Math.max(...sizes)).toBe(16)
     expect(sizes.reduce((a, b) => a + b)).toBe(200)
-    expect(sizes.length).toBe(4)
+    expect(sizes.length).toBe(13)
+  })
+
+  it('takes over a larger batch that hm left, in parts, one after the other', async () => {
+    set = new Set3(1)
+    let under = 0
+    let most = 0
+    set.signers.answer = async (seen, reply) => {
+      if (seen.protocol === 'hm' && seen.to === 3) throw new Error('connection reset')
+      if (seen.protocol !== 'dkls23' || seen.to !== 1) return reply()
+      if (seen.round === 0) under += 1
+      most = Math.max(most, under)
+      if (seen.round === 2) under -= 1
+      return reply()
+    }
+    const signed = await set.sign(100)
+    expect(signed.map((s) => s.engine)).toEqual(signed.map(() => 'dkls23'))
+    const [first, ...rest] = set.reports.map((r) => r.items.length)
+    expect([first, Math.max(...rest), most]).toEqual([100, 16, 1])
   })
 
   it('waits for set-ups that are under way', async () => {

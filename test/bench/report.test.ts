@@ -19,6 +19,11 @@ describe('gates', () => {
     expect(isMet({ ...gate, figure: 99.9 })).toBe(false)
     expect(formatGate({ ...gate, figure: 0 })).toBe('MISSED  signing: 0 signatures/s, must be at least 100')
   })
+  it('can be bounds from above', () => {
+    const most = { name: 'lost', figure: 0, must: 0, unit: 'requests', atMost: true } as const
+    expect([isMet(most), isMet({ ...most, figure: 1 }), isMet({ ...most, figure: Number.NaN })]).toEqual([true, false, false])
+    expect(formatGate({ ...most, figure: 2 })).toBe('MISSED  lost: 2 requests, must be at most 0')
+  })
   it('are missed by a figure that nobody could measure', () => {
     expect(isMet({ ...gate, figure: Number.NaN })).toBe(false)
   })

@@ -58,6 +58,7 @@ export const ATTACK_ROWS = {
   'O-06': 'index, batch position, role, session, sender or receiver swapped for another in OT outputs',
   'O-07': 'session ids that are made to collide through chosen base-OT outputs',
   'O-08': 'each value of OT extension and multiplication altered',
+  'O-09': 'consistency checks of DKLs, key shares and openings broken one at a time',
   'O-11': 'a coordinator that answers a ban by trying the same pair again, in silence',
   'O-12': 'a relay or third party that wants one honest signer to ban another',
   'O-14': 'one channel key for two messages or both directions',

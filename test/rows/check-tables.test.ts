@@ -24,7 +24,9 @@ describe('Z-00 the tables of checks', () => {
         .map(({ text }) => text)
         .join('\n')
       const codes = new Set(
-        sources.flatMap(({ text }) => [...text.matchAll(/'((?:DKG|HM|PRSS|OTE|RVOLE|SIGN|FROST)_[A-Z_]+)'/g)].map((m) => m[1])),
+        sources.flatMap(({ text }) =>
+          [...text.matchAll(/'((?:DKG|HM|PRSS|OTE|RVOLE|EC|SIGN|SIG|PK|R|DKLS|FROST)_[A-Z_]+)'/g)].map((m) => m[1]),
+        ),
       )
       expect(codes.size).toBeGreaterThan(0)
       for (const code of codes) expect(tests, code).toMatch(new RegExp(`\\b${code}\\b`))

@@ -15,23 +15,22 @@ export const REASONS: Partial<Readonly<Record<RowId, string>>> = {
   'T-12':
     'No session state is saved or exported: a session lives in the memory of one process, counts its own rounds and ends with it.',
   '14.3 trees': 'There are no trees: k = 1, so each base OT gives its two seeds by itself.',
+  '14.5 presignature': NO_PRESIGNATURES,
   '14.6 tweak': 'Keys sign as they are: there is no tweak until derivation exists.',
   '14.2 refresh C': NO_RESHARE,
   '14.2 refresh t': NO_RESHARE,
   '14.2 reshare C': NO_RESHARE,
   '14.2 reshare crash': NO_RESHARE,
   'hm 7.5 blame': 'There is no blame protocol: a failed session names nobody beyond what a share’s own encoding convicts.',
-  'hm 7.6 two engines': 'There is one ECDSA engine and no oblivious transfer.',
 }
 
 /** Whole groups of the two lists whose subject does not exist; they get rows when it does. */
 export const ABSENT_GROUPS: readonly { readonly rows: string; readonly about: string; readonly why: string }[] = [
   {
-    rows: 'O-09, O-10, O-13, 14.4 (crash, inputs)',
+    rows: 'O-10, O-13, 14.4 (crash)',
     about: 'bans',
-    why: 'There is no DKLs engine yet.',
+    why: 'They come with the hosts that keep them.',
   },
-  { rows: '14.5', about: 'signing with DKLs', why: 'There is no DKLs engine yet; its rows about requests stand under S.' },
   { rows: 'R-01 to R-13', about: 'refresh, reshare, backup, import, export', why: NO_RESHARE },
   {
     rows: 'H-01 to H-06',

@@ -74,12 +74,15 @@ export function extend(
     const { exports } = kernel
     const key = new KeyMessage(sid)
     kernel.put(exports.CHOICES, choices)
-    for (let i = 0; i < LAMBDA; i++) {
-      key.hash(kernel, 0, i, 0, block(setup.seeds0, i))
-      key.hash(kernel, 1, i, 1, block(setup.seeds1, i))
-      exports.receiverColumn(i, length)
+    try {
+      for (let i = 0; i < LAMBDA; i++) {
+        key.hash(kernel, 0, i, 0, block(setup.seeds0, i))
+        key.hash(kernel, 1, i, 1, block(setup.seeds1, i))
+        exports.receiverColumn(i, length)
+      }
+    } finally {
+      key.wipe()
     }
-    key.wipe()
     const u = kernel.take(exports.MASKED, LAMBDA * length)
     makeCoefficients(kernel, sid, count)
     exports.combine(exports.CHOICES.value, length, exports.SUMS.value)
@@ -107,21 +110,24 @@ export function correlate(
     const { exports } = kernel
     const key = new KeyMessage(sid)
     const expected = Uint8Array.from(t)
-    kernel.put(exports.MASKED, u)
-    for (let i = 0; i < LAMBDA; i++) {
-      const bit = ((setup.delta[i >> 3] as number) >> (i & 7)) & 1
-      key.hash(kernel, 0, i, 1 - bit, block(setup.seeds, i))
-      exports.senderColumn(i, length, bit)
-      for (let k = 0; k < BLOCK; k++)
-        expected[BLOCK * i + k] = (expected[BLOCK * i + k] as number) ^ ((x[k] as number) & (0 - bit))
+    const sums = new Uint8Array(LAMBDA * BLOCK)
+    try {
+      kernel.put(exports.MASKED, u)
+      for (let i = 0; i < LAMBDA; i++) {
+        const bit = ((setup.delta[i >> 3] as number) >> (i & 7)) & 1
+        key.hash(kernel, 0, i, 1 - bit, block(setup.seeds, i))
+        exports.senderColumn(i, length, bit)
+        const mine = block(expected, i)
+        for (let k = 0; k < BLOCK; k++) mine[k] = (mine[k] as number) ^ ((x[k] as number) & (0 - bit))
+      }
+      makeCoefficients(kernel, sid, count)
+      exports.combineAll(length)
+      kernel.copy(exports.SUMS, LAMBDA * BLOCK, sums, 0)
+      if (!equalBytes(sums, expected)) throw new Fault('OTE_CHECK', [receiver])
+      return takeRows(kernel, count)
+    } finally {
+      key.wipe()
+      wipe(sums, expected)
     }
-    key.wipe()
-    makeCoefficients(kernel, sid, count)
-    exports.combineAll(length)
-    const sums = kernel.take(exports.SUMS, LAMBDA * BLOCK)
-    const consistent = equalBytes(sums, expected)
-    wipe(sums, expected)
-    if (!consistent) throw new Fault('OTE_CHECK', [receiver])
-    return takeRows(kernel, count)
   })
 }

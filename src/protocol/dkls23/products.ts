@@ -1,5 +1,5 @@
 import type { EcdsaGroup } from '../curve/group.ts'
-import { concat, equalBytes, type Rng } from '../engine/bytes.ts'
+import { concat, equalBytes, type Rng, wipe } from '../engine/bytes.ts'
 import { Fault } from '../engine/fault.ts'
 import type { PartyId } from '../engine/party.ts'
 import type { Multiplied } from './messages.ts'
@@ -36,6 +36,7 @@ export function multiply(
     const minusChi = group.negAssign(Uint8Array.from(receiver.b[present[k] as number] as Uint8Array))
     return group.addAssign(minusChi, phi)
   })
+  keep(psi)
   const timesGenerator = (scalars: readonly Uint8Array[]): Uint8Array => concat(...scalars.map((c) => group.baseMul(c)))
   const fields = { product: message, gammaU: timesGenerator(cu), gammaV: timesGenerator(cv), psi: concat(...psi) }
   return { fields, shares: { u: cu, v: cv } satisfies Shares }
@@ -79,8 +80,11 @@ function productsFit(
 ): boolean {
   const fits = points.map((point, k) => {
     const product = group.mulSecret(point, chi[k] as Uint8Array)
-    const sum = group.sum([group.baseMul(shares[k] as Uint8Array), gammas[k] as Uint8Array])
-    return sum !== null && equalBytes(product, sum)
+    const share = group.baseMul(shares[k] as Uint8Array)
+    const sum = group.sum([share, gammas[k] as Uint8Array])
+    const fit = sum !== null && equalBytes(product, sum)
+    wipe(product, share, sum ?? undefined)
+    return fit
   })
   return fits.every((fit) => fit)
 }

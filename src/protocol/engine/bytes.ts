@@ -34,11 +34,21 @@ export const idList = (ids: readonly number[]): Uint8Array => list(ids.map(u16))
 
 /** Equality without early exit on content: for digests, commitments, tags and MACs (attacks.md C-02). Lengths are public. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false
+  const { length } = a
+  if (length !== b.length) return false
   let difference = 0
-  for (let i = 0; i < a.length; i++) difference |= (a[i] as number) ^ (b[i] as number)
+  let at = 0
+  // Frames have megabytes: by words it takes a quarter of the time, and a view is as fast on a Buffer as on an array of ours.
+  if (length >= WORDS_FROM) {
+    const [x, y] = [viewOf(a), viewOf(b)]
+    for (; at + 4 <= length; at += 4) difference |= x.getUint32(at) ^ y.getUint32(at)
+  }
+  for (; at < length; at++) difference |= (a[at] as number) ^ (b[at] as number)
   return difference === 0
 }
+
+const WORDS_FROM = 256
+const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 /** Ordering of public byte strings. */
 export function compareBytes(a: Uint8Array, b: Uint8Array): number {

@@ -34,7 +34,17 @@ interface Times {
 type Subject = (times: Times) => () => Promise<void>
 
 const rebuilding: Subject = (times) => {
-  const state: SignerState = { id: 1, up: true, since: 0, rttMs: 1, heardAt: 0, status: null, foreign: false, returnedAt: null }
+  const state: SignerState = {
+    id: 1,
+    up: true,
+    since: 0,
+    rttMs: 1,
+    heardAt: 0,
+    status: null,
+    foreign: false,
+    returnedAt: null,
+    lostAt: null,
+  }
   const beat = upkeep({
     links,
     monitor,

@@ -114,7 +114,7 @@ describe('digests and signatures', () => {
     expectAllSigned(makeDklsCase({ scheme, digests, seed: 'extreme digests' }), 'extreme')
   })
 
-  it.each(SCHEMES)('S-11 %s: s is low; the flip and both parities of R occur', (scheme) => {
+  it.each(SCHEMES)('S-11, 14.5 assembly %s: s is low; the flip and both parities of R occur', (scheme) => {
     const c = makeDklsCase({ scheme, digests: numbered('low s', 12).map(bytes32), seed: 'low s' })
     const outcomes = assembleRun(c, runDkls(c)).map(signed)
     expectBatch(c, outcomes)
