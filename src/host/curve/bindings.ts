@@ -38,6 +38,22 @@ export interface LibSodium {
   crypto_sign_verify_detached(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean
   crypto_scalarmult_base(out: Uint8Array, secret: Uint8Array): void
   crypto_scalarmult(out: Uint8Array, secret: Uint8Array, publicKey: Uint8Array): void
+  crypto_aead_chacha20poly1305_ietf_encrypt(
+    out: Uint8Array,
+    plaintext: Uint8Array,
+    header: Uint8Array,
+    none: null,
+    nonce: Uint8Array,
+    key: Uint8Array,
+  ): void
+  crypto_aead_chacha20poly1305_ietf_decrypt(
+    out: Uint8Array,
+    none: null,
+    sealed: Uint8Array,
+    header: Uint8Array,
+    nonce: Uint8Array,
+    key: Uint8Array,
+  ): void
 }
 
 export interface Bindings {

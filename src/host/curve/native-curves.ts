@@ -4,6 +4,7 @@ import { wipe } from '../../protocol/engine/bytes.ts'
 import { loadBindings } from './bindings.ts'
 import { nativeEd25519, nativeEd25519Signatures } from './native-ed25519.ts'
 import { nativeP256, nativeP256Verify } from './native-p256.ts'
+import { nativeSealing } from './native-sealing.ts'
 import { nativeEcdsaVerify, nativeSchnorrVerify, nativeSecp256k1 } from './native-secp256k1.ts'
 
 /**
@@ -29,5 +30,6 @@ export function loadNativeCurves(): Curves {
     schnorrVerify: nativeSchnorrVerify(secp256k1),
     p256Verify: nativeP256Verify(),
     ...nativeEd25519Signatures(sodium),
+    ...nativeSealing(sodium),
   }
 }

@@ -5,7 +5,7 @@ import { ASSEMBLER, EVERYONE, type PartyId } from '../engine/party.ts'
 import type { Evidence, Exchange, Incoming } from '../engine/round.ts'
 import type { Accepted, Channel, RoundMail } from './channel.ts'
 import { contentDigest, type Envelope, encodeEnvelope, type Header, headerBytes, noBytes32 } from './envelope.ts'
-import { keyCommitment, messageKey, openBody, sealBody } from './message-key.ts'
+import { keyCommitment, messageKey } from './message-key.ts'
 import { type Identity, memberOf, type Roster } from './roster.ts'
 import { nextTranscript } from './views.ts'
 
@@ -61,7 +61,7 @@ export class FullChannel implements Channel {
       try {
         const kc = keyCommitment(key)
         const header = this.#header(round, this.#o.identity.id, to, this.#prev(round), kc)
-        const cipher = sealBody(key, headerBytes(header, body.length + 16), body)
+        const cipher = this.#o.curves.seal(key, headerBytes(header, body.length + 16), body)
         sealed.push(this.#sign(round, to, kc, cipher))
       } finally {
         wipe(key)
@@ -108,7 +108,7 @@ export class FullChannel implements Channel {
       }
       this.#evidence.set(from, { envelope: encodeEnvelope(envelope), key })
       // An empty message is valid in no protocol: a body that does not open becomes the sender's malformed message.
-      const direct = openBody(key, headerBytes(envelope, envelope.body.length), envelope.body) ?? new Uint8Array(0)
+      const direct = this.#o.curves.open(key, headerBytes(envelope, envelope.body.length), envelope.body) ?? new Uint8Array(0)
       inbox.set(from, { ...inbox.get(from), direct })
     }
     if (unusable.length > 0) {

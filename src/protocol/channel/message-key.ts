@@ -1,13 +1,9 @@
-import { chacha20poly1305 } from '@noble/ciphers/chacha.js'
 import { hkdf } from '@noble/hashes/hkdf.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { concat, u8, u16, wipe } from '../engine/bytes.ts'
 import type { PartyId } from '../engine/party.ts'
 import { TAGS } from '../engine/tags.ts'
 import { label, TH } from '../engine/transcript.ts'
-
-/** One key encrypts one message (protocols.md 2.4), so the nonce is constant. */
-const NONCE = new Uint8Array(12)
 
 /**
  * K(i->j, r), 32 bytes: HKDF-SHA256 (RFC 5869) with the session id as salt. Directions and rounds have distinct keys
@@ -21,16 +17,3 @@ export function messageKey(sessionId: Uint8Array, ikm: Uint8Array, from: PartyId
 
 /** Makes the AEAD committing: without it a receiver could open one ciphertext two ways and frame the sender (3.1). */
 export const keyCommitment = (key: Uint8Array): Uint8Array => TH(TAGS.keyCommitment, key)
-
-/** ChaCha20-Poly1305 (RFC 8439); 16 bytes longer than the plaintext. */
-export const sealBody = (key: Uint8Array, header: Uint8Array, plaintext: Uint8Array): Uint8Array =>
-  chacha20poly1305(key, NONCE, header).encrypt(plaintext)
-
-/** The plaintext, or null when the tag does not fit. */
-export function openBody(key: Uint8Array, header: Uint8Array, body: Uint8Array): Uint8Array | null {
-  try {
-    return chacha20poly1305(key, NONCE, header).decrypt(body)
-  } catch {
-    return null
-  }
-}

@@ -1,6 +1,6 @@
 import type { EcdsaGroup, Group } from './group.ts'
 
-/** The curve and signature primitives that a host injects; chosen once per process and reported in /health. */
+/** The curve and signature primitives, and the cipher of the channel, that a host injects; chosen once per process and reported in /health. */
 export interface Curves {
   readonly id: 'native' | 'noble'
   readonly secp256k1: EcdsaGroup
@@ -28,4 +28,12 @@ export interface Curves {
   x25519PublicKey(secret: Uint8Array): Uint8Array
   /** X25519 shared value, 32 bytes. *secret* @throws RangeError when it is all zero (low-order public key). */
   x25519(secret: Uint8Array, publicKey: Uint8Array): Uint8Array
+
+  /**
+   * ChaCha20-Poly1305 (RFC 8439) with a nonce of zeros, so a 32-byte key seals one message and no other. `header` is authenticated too. 16 bytes
+   * longer than the plaintext. *secret*
+   */
+  seal(key: Uint8Array, header: Uint8Array, plaintext: Uint8Array): Uint8Array
+  /** The plaintext, or null when the tag does not fit. *secret* */
+  open(key: Uint8Array, header: Uint8Array, sealed: Uint8Array): Uint8Array | null
 }

@@ -1,3 +1,4 @@
+import { chacha20poly1305 } from '@noble/ciphers/chacha.js'
 import { ed25519, x25519 } from '@noble/curves/ed25519.js'
 import { p256 } from '@noble/curves/nist.js'
 import { schnorr, secp256k1 } from '@noble/curves/secp256k1.js'
@@ -5,6 +6,8 @@ import type { Curves } from './curves.ts'
 import { nobleEcdsaGroup, nobleEcdsaVerify } from './noble-ecdsa.ts'
 import { nobleEd25519, nobleEd25519Verify } from './noble-ed25519.ts'
 import { requireLength } from './operands.ts'
+
+const NONCE = new Uint8Array(12)
 
 /** The back end that runs everywhere, best effort in timing (see this folder's README). */
 export const nobleCurves: Curves = {
@@ -57,6 +60,20 @@ export const nobleCurves: Curves = {
       return x25519.getSharedSecret(secret, publicKey)
     } catch {
       throw new RangeError('the X25519 shared value is zero')
+    }
+  },
+
+  seal(key, header, plaintext) {
+    requireLength(key, 32, 'a key')
+    return chacha20poly1305(key, NONCE, header).encrypt(plaintext)
+  },
+
+  open(key, header, sealed) {
+    requireLength(key, 32, 'a key')
+    try {
+      return chacha20poly1305(key, NONCE, header).decrypt(sealed)
+    } catch {
+      return null
     }
   },
 }

@@ -1,5 +1,5 @@
 import { contentDigest, decodeEnvelope, headerBytes } from '../channel/envelope.ts'
-import { keyCommitment, openBody } from '../channel/message-key.ts'
+import { keyCommitment } from '../channel/message-key.ts'
 import { memberOf, type Roster } from '../channel/roster.ts'
 import { PROTOCOLS } from '../channel/setup.ts'
 import type { Curves } from '../curve/curves.ts'
@@ -80,7 +80,7 @@ export function judgeComplaint(view: DkgView, accuser: PartyId, complaint: Compl
   if (!view.curves.ed25519Verify(envelope.signature, digest, memberOf(view.roster, accused).signKey)) return guilty
   // The accused committed to its key: another key, under which the same bytes would open to garbage, is the accuser's invention.
   if (!equalBytes(keyCommitment(key), envelope.keyCommitment)) return guilty
-  const body = openBody(key, headerBytes(envelope, envelope.body.length), envelope.body)
+  const body = view.curves.open(key, headerBytes(envelope, envelope.body.length), envelope.body)
   if (body === null) return new Fault('DKG_SHARE', [accused])
   const received = receiveShare(view, accused, accuser, body)
   wipe(body)

@@ -7,7 +7,7 @@ import {
   headerBytes,
 } from '../../../src/protocol/channel/envelope.ts'
 import { FullChannel, type FullChannelOptions } from '../../../src/protocol/channel/full-channel.ts'
-import { keyCommitment, openBody } from '../../../src/protocol/channel/message-key.ts'
+import { keyCommitment } from '../../../src/protocol/channel/message-key.ts'
 import { makeRoster } from '../../../src/protocol/channel/roster.ts'
 import { equalBytes, toHex } from '../../../src/protocol/engine/bytes.ts'
 import type { PartyId } from '../../../src/protocol/engine/party.ts'
@@ -56,7 +56,7 @@ describe('message keys', () => {
       for (const [other, { envelope: bytes }] of evidence) {
         const e = decodeEnvelope(bytes)
         if (e === null) throw new Error('evidence is an envelope')
-        const opened = openBody(key, headerBytes(e, e.body.length), e.body)
+        const opened = world.curves.open(key, headerBytes(e, e.body.length), e.body)
         expect(opened).toEqual(name === other ? SECRET : null)
         expect(equalBytes(keyCommitment(key), e.keyCommitment)).toBe(name === other)
       }
@@ -79,7 +79,7 @@ describe('message keys', () => {
     for (let i = 0; i < header.length; i++) {
       const changed = Uint8Array.from(header)
       changed[i] = (changed[i] as number) ^ 1
-      expect(openBody(first.key, changed, e.body)).toBe(null)
+      expect(world.curves.open(first.key, changed, e.body)).toBe(null)
     }
   })
 })
