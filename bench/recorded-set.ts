@@ -6,15 +6,17 @@ import { chacha20 } from '@noble/ciphers/chacha.js'
 import { destination } from 'pino'
 import { AssemblerActor } from '../src/actors/assembler-actor.ts'
 import { CryptoActor } from '../src/actors/crypto-actor.ts'
-import { ANSWER, COMMAND, COMMANDS } from '../src/actors/crypto-commands.ts'
+import { ANSWER, encodeCommand } from '../src/actors/crypto-commands.ts'
 import type { SignerLink } from '../src/actors/round.ts'
 import { selectCurves } from '../src/host/curve/select-curves.ts'
-import { openRecord, sealRecord } from '../src/host/kms/sealing.ts'
+import { recordSeals } from '../src/host/kms/record-seals.ts'
 import { createLogger } from '../src/host/log.ts'
 import { createMetrics } from '../src/host/metrics.ts'
 import type { CryptoClient } from '../src/host/signer/crypto-client.ts'
+import { PairDesk } from '../src/host/signer/pair-desk.ts'
 import { signerMetrics } from '../src/host/signer/signer-metrics.ts'
 import { signerHandlers } from '../src/host/signer/signer-service.ts'
+import { groupCommit } from '../src/host/store/group-commit.ts'
 import { openSignerStore } from '../src/host/store/signer-store.ts'
 import { makeRoster } from '../src/protocol/channel/roster.ts'
 import { type Rng, toHex } from '../src/protocol/engine/bytes.ts'
@@ -103,7 +105,6 @@ export function recordedSet() {
   const born = (id: number): CryptoActor => {
     const identity = identities[id - 1] as (typeof identities)[number]
     const dataKey = dataKeys[id - 1] as Uint8Array
-    const place = (keyId: Uint8Array, epoch: number) => ({ table: 'keys', keyId, party: id, epoch })
     return new CryptoActor({
       // Copies: an actor wipes its identity at its end.
       identity: { id, signSeed: Uint8Array.from(identity.signSeed), exchangeSecret: Uint8Array.from(identity.exchangeSecret) },
@@ -113,8 +114,8 @@ export function recordedSet() {
       capacity: 1000,
       hm: true,
       authority: { audience, curves, credentials: new Map([[credential.id, credential]]) },
-      seal: (plain, keyId, epoch) => sealRecord(dataKey, place(keyId, epoch), plain),
-      unseal: (sealed, keyId, epoch) => openRecord(dataKey, place(keyId, epoch), sealed),
+      dkls23: true,
+      ...recordSeals(dataKey, id),
     })
   }
 
@@ -126,8 +127,7 @@ export function recordedSet() {
   const handlers = SIGNERS.map((id, i) => {
     const actor = actors[i] as CryptoActor
     const ask: CryptoClient['ask'] = async (kind, fields = {}) => {
-      const fill = { frame: new Uint8Array(0), known: [], keys: [], tickets: 0 }
-      const command = COMMAND.encode({ kind: COMMANDS[kind], now: Date.now(), ...fill, ...fields })
+      const command = encodeCommand(kind, Date.now(), fields)
       const started = performance.now()
       const answer = actor.call(command)
       spent.worker += performance.now() - started
@@ -135,16 +135,18 @@ export function recordedSet() {
       if (id === RECORDED) recording.push({ command, reply: REPLY.encode(decoded.reply), chapter })
       return decoded
     }
+    const store = stores[i] as (typeof stores)[number]
+    const counts = signerMetrics(createMetrics({ role: 'signer', name: `signer-${id}` }))
+    const shared = { crypto: { ask }, now: Date.now, log, metrics: counts }
+    const commits = groupCommit(store.database)
     return signerHandlers({
+      ...shared,
+      pairs: new PairDesk({ ...shared, self: id, roster, offered: true, pairs: store.pairs, commits }),
       config: { index: id, roster: rosterFile, credentials: [credential], curve: 'native' },
-      store: stores[i] as (typeof stores)[number],
-      crypto: { ask },
+      store,
       curves,
       version: '0',
-      now: Date.now,
       ready: () => true,
-      log,
-      metrics: signerMetrics(createMetrics({ role: 'signer', name: `signer-${id}` })),
     })
   })
 

@@ -1,5 +1,7 @@
 import type { Identity, Roster } from '../protocol/channel/roster.ts'
 import { assertSetup, BOOT_NONCE, type ProtocolName, sessionId as sessionIdOf } from '../protocol/channel/setup.ts'
+import { PAIR_SECRET } from '../protocol/dkls23/pair-record.ts'
+import { setUpPair } from '../protocol/dkls23/pair-setup.ts'
 import { pairedPurpose } from '../protocol/dkls23/purpose.ts'
 import { concat, equalBytes, type Rng, toHex, wipe } from '../protocol/engine/bytes.ts'
 import type { Codec } from '../protocol/engine/codec.ts'
@@ -17,9 +19,7 @@ import {
   ROUND,
   UPDATE_KEY,
 } from '../protocol/frames/signer-frames.ts'
-import { CERTIFICATE } from '../protocol/keygen/certificate.ts'
 import { dkg } from '../protocol/keygen/dkg.ts'
-import { KEY_SECRET, PUBLIC_PACKAGE } from '../protocol/keygen/key-record.ts'
 import { establish } from '../protocol/prss/establish.ts'
 import type { Generation } from '../protocol/prss/generation.ts'
 import { CLOCK_SKEW_MS } from '../protocol/request/authorize.ts'
@@ -32,9 +32,12 @@ import { ANSWER, type Answer, COMMAND, COMMANDS, type CommandMessage, emptyAnswe
 import { GenerationRing } from './generation-ring.ts'
 import { KeyCache, type KeyCacheOptions } from './key-cache.ts'
 import { judgeKeygen } from './keygen-intake.ts'
+import { keygenHooks } from './keygen-session.ts'
 import { type LiveSession, type SessionHooks, withReply } from './live-session.ts'
 import { openSession } from './open-session.ts'
 import { OpenSessions } from './open-sessions.ts'
+import { wipePairs } from './pair-secrets.ts'
+import { PairSessions } from './pair-sessions.ts'
 import { Reservations } from './reservations.ts'
 import { signingEngine } from './signing-engine.ts'
 import { type Authority, type Claim, type FramedItem, judge, Refused } from './signing-intake.ts'
@@ -64,7 +67,12 @@ export interface CryptoActorOptions extends Omit<KeyCacheOptions, 'self' | 'curv
   readonly boot: number
   /** Whether this signer's operator allows the hm engine. */
   readonly hm: boolean
+  /** Whether this signer's operator allows DKLs23. */
+  readonly dkls23: boolean
   readonly seal: (plain: Uint8Array, keyId: Uint8Array, epoch: number) => Uint8Array
+  readonly sealPair: (plain: Uint8Array, pairId: Uint8Array, peer: PartyId) => Uint8Array
+  /** Throws when it was sealed for another set-up, peer or party. */
+  readonly unsealPair: (sealed: Uint8Array, pairId: Uint8Array, peer: PartyId) => Uint8Array
 }
 
 /**
@@ -77,6 +85,7 @@ export class CryptoActor {
   readonly #generations = new GenerationRing()
   readonly #tickets: TicketBook
   readonly #keys: KeyCache
+  readonly #pairs: PairSessions
   readonly #bootNonce: Uint8Array
   /** Last boot counter seen of each peer. */
   #boots: ReadonlyMap<PartyId, number> = new Map()
@@ -86,6 +95,12 @@ export class CryptoActor {
     this.#o = options
     this.#tickets = new TicketBook(options.rng)
     this.#keys = new KeyCache({ ...options, self: options.identity.id, curves: options.authority.curves })
+    this.#pairs = new PairSessions({
+      self: options.identity.id,
+      offered: options.dkls23,
+      unseal: options.unsealPair,
+      endSession: (id) => this.#sessions.end(id),
+    })
     this.#bootNonce = options.rng(BOOT_NONCE)
   }
 
@@ -99,9 +114,15 @@ export class CryptoActor {
   }
 
   /** Entries of every map that grows with what the coordinator asks; each has its bound in its own file. */
-  get load(): Readonly<Record<'open' | 'ended' | 'seen' | 'reserved' | 'keys' | 'tickets', number>> {
+  get load(): Readonly<Record<'open' | 'ended' | 'seen' | 'reserved' | 'keys' | 'tickets' | 'pairs', number>> {
     const { size: open, ended, seen } = this.#sessions
-    return { open, ended, seen, reserved: this.#reservations.size, keys: this.#keys.size, tickets: this.#tickets.size }
+    const held = {
+      reserved: this.#reservations.size,
+      keys: this.#keys.size,
+      tickets: this.#tickets.size,
+      pairs: this.#pairs.size,
+    }
+    return { open, ended, seen, ...held }
   }
 
   /** Random per start of this worker; public. */
@@ -113,6 +134,7 @@ export class CryptoActor {
     this.#sessions.endAll()
     this.#generations.wipe()
     this.#keys.wipe()
+    this.#pairs.wipe()
     wipe(this.#o.identity.signSeed, this.#o.identity.exchangeSecret)
   }
 
@@ -127,6 +149,9 @@ export class CryptoActor {
           return this.#openPrss(command)
         case COMMANDS.openPair:
           return this.#openPair(command)
+        case COMMANDS.dropPairs:
+          this.#pairs.giveUp(command.pairs)
+          return emptyAnswer()
         case COMMANDS.updateKey:
           return this.#updateKey(command)
         case COMMANDS.round:
@@ -159,16 +184,17 @@ export class CryptoActor {
     return { ...emptyAnswer(), generations, tickets: this.#tickets.issue(tickets) }
   }
 
-  #openSigning({ frame, now, known, keys }: CommandMessage): Answer {
+  #openSigning({ frame, now, known, keys, pairs: records }: CommandMessage): Answer {
     const { setup, generation: digest, tickets, pairs, items } = decodeFrame(OPEN_SIGNING, frame)
     if (!equalBytes(setup.keyId, NO_KEY) || setup.epoch !== 0) throw new SetupError('SETUP_REFUSED', 'batches name no key')
     const instances = items.map((i) => i.instance)
-    const purpose = setup.protocol === 'dkls23' ? pairedPurpose(instances, pairs) : purposeOf(instances)
+    const dkls = setup.protocol === 'dkls23'
+    if (dkls) this.#pairs.assertOffered()
+    const purpose = dkls ? pairedPurpose(instances, pairs) : purposeOf(instances)
     const id = this.#admissible(setup, purpose, now)
     const generation = setup.protocol === 'hm' ? this.#hmGeneration(setup, digest, tickets, now) : undefined
-    const make = signingEngine(setup, generation, tickets)
     this.#admit(id, setup, now, frame.length)
-    const detail = this.#loadKeys(keys)
+    const held = dkls ? this.#pairs.use(id, setup.signers, pairs, records) : undefined
 
     const claims: (Claim | null)[] = []
     const releases: (() => void)[] = []
@@ -176,6 +202,7 @@ export class CryptoActor {
     const end = (): void => {
       for (const release of releases) release()
       wipe(...shares)
+      held?.end()
     }
     const usages = new Map(keys.map(({ keyId, usage }) => [toHex(keyId), usage]))
     const usageOf = (keyId: Uint8Array): string | undefined => usages.get(toHex(keyId))
@@ -190,16 +217,21 @@ export class CryptoActor {
       return item
     }
     try {
+      const make = signingEngine(setup, generation, tickets, held?.pairs)
+      const detail = this.#loadKeys(keys)
       const judged = items.map(judgeItem)
       const hooks: SessionHooks<Answered, SigningCommit> = {
         onCommit: ({ present }) => ({ claims: present.flatMap((b) => claims[b] ?? []) }),
         onDone: () => ({}),
         onEnd: end,
+        ...(held && { onFault: held.onFault }),
       }
       const answer = this.#open(id, setup, (env) => make(env, judged), generation, hooks, frame.length)
+      const peers = [...(held?.pairs ?? [])].map(([peer, { pairId }]) => ({ peer, pairId }))
       const fresh = generation === undefined ? [] : this.#tickets.issue(TICKETS_PER_SESSION)
       const refusals = judged.flatMap((i) => ('refusal' in i ? [i.refusal] : []))
-      return { ...answer, reply: { ...answer.reply, tickets: fresh }, refusals, detail: answer.detail || detail }
+      const checked = held && answer.reply.type === REPLY_TYPES.sent ? { sessionId: id, items: items.length, peers } : null
+      return { ...answer, reply: { ...answer.reply, tickets: fresh }, checked, refusals, detail: answer.detail || detail }
     } catch (error) {
       end()
       throw error
@@ -234,44 +266,8 @@ export class CryptoActor {
     const owner = judgeKeygen(requestId, request, setup, this.#o.roster.members.length, this.#o.authority, now)
     const id = this.#admissible(setup, owner.ownedRequestHash, now)
     this.#admit(id, setup, now)
-    const { document, credentialId, tenant, requestHash } = owner
-    return this.#open(
-      id,
-      setup,
-      (env) => dkg(env, { scheme: document.scheme, requestHash: owner.ownedRequestHash, sign: this.#sign }),
-      undefined,
-      {
-        onCommit: ({ key, secret, signature }) => {
-          const plain = KEY_SECRET.encode(secret)
-          try {
-            return {
-              pending: {
-                keyId: key.keyId,
-                scheme: document.scheme,
-                epoch: key.epoch,
-                threshold: key.threshold,
-                parties: key.parties.length,
-                credentialId,
-                tenant,
-                requestId,
-                requestHash,
-                label: document.label ?? null,
-                publicPackage: PUBLIC_PACKAGE.encode(key),
-                sealedShare: this.#o.seal(plain, key.keyId, key.epoch),
-                ownSignature: signature,
-              },
-            }
-          } finally {
-            wipe(plain, secret.share, secret.chain)
-          }
-        },
-        onDone: ({ certificate }) => {
-          const encoded = CERTIFICATE.encode(certificate)
-          return { activate: { keyId: certificate.key.keyId, certificate: encoded }, reply: { result: encoded } }
-        },
-        onEnd: () => {},
-      },
-    )
+    const params = { scheme: owner.document.scheme, requestHash: owner.ownedRequestHash, sign: this.#sign }
+    return this.#open(id, setup, (env) => dkg(env, params), undefined, keygenHooks(owner, requestId, this.#o.seal))
   }
 
   #openPrss({ frame, now }: CommandMessage): Answer {
@@ -297,12 +293,34 @@ export class CryptoActor {
     })
   }
 
-  #openPair({ frame }: CommandMessage): Answer {
-    decodeFrame(OPEN_PAIR, frame)
-    throw new SetupError('DKLS_POLICY', 'this signer does not offer DKLs23')
+  #openPair({ frame, now }: CommandMessage): Answer {
+    const { setup } = decodeFrame(OPEN_PAIR, frame)
+    this.#pairs.assertOffered()
+    if (setup.protocol !== 'pair' || setup.suite !== 'none') throw new SetupError('SETUP_REFUSED', 'not a set-up of a pair')
+    const id = this.#admissible(setup, new Uint8Array(0), now)
+    const [peer] = setup.signers.filter((signer) => signer !== this.#o.identity.id)
+    if (peer === undefined || setup.signers.length !== 2) throw new SetupError('DKLS_PARAM', 'a pair has two signers')
+    this.#admit(id, setup, now)
+    const { onFault, end: onEnd } = this.#pairs.make(id, peer)
+    return this.#open(id, setup, setUpPair, undefined, {
+      onCommit: (never) => never,
+      onDone: (secret) => {
+        const plain = PAIR_SECRET.encode(secret)
+        this.#pairs.replaced(peer)
+        try {
+          const { pairId } = secret
+          return { setup: { peer, pairId, sealed: this.#o.sealPair(plain, pairId, peer) }, reply: { result: pairId } }
+        } finally {
+          wipe(plain)
+          wipePairs(new Map([[peer, secret]]))
+        }
+      },
+      onFault,
+      onEnd,
+    })
   }
 
-  #round({ frame, now }: CommandMessage): Answer {
+  #round({ frame, now, marked }: CommandMessage): Answer {
     const { sessionId, round, envelopes } = decodeFrame(ROUND, frame)
     const live = this.#sessions.get(sessionId)
     if (live === undefined) return withReply({ type: REPLY_TYPES.failed, code: 'STOPPED' })
@@ -311,7 +329,7 @@ export class CryptoActor {
       return withReply({ type: REPLY_TYPES.failed, code: 'HM_STALE' }) // C5
     }
     try {
-      return live.receive(round, envelopes)
+      return live.receive(round, envelopes, marked === 1)
     } finally {
       this.#sessions.settle(sessionId)
     }

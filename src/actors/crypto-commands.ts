@@ -17,10 +17,13 @@ export const COMMANDS = {
   status: 5,
   updateKey: 6,
   openPair: 7,
+  dropPairs: 8,
 } as const
 export type Command = keyof typeof COMMANDS
 
 const MAX_COMMAND = MAX_FRAME + (8 << 20)
+/** Seeds of both directions with what sealing adds. */
+const MAX_SEALED_PAIR = 8 << 10
 /** UTF-16 units of an answer's `detail`. */
 export const MAX_DETAIL = 400
 
@@ -35,9 +38,17 @@ export const keyRowShape = struct({
   usage: text(16),
 })
 
+/** How it stands with one peer for DKLs23; the sealed part is opened in the worker. */
+const pairRecordShape = struct({
+  peer: uint(65535),
+  state: uint(255),
+  pairId: bytes({ max: 32 }),
+  sealed: bytes({ max: MAX_SEALED_PAIR }),
+})
+
 export const COMMAND = message(
   {
-    kind: uint(7),
+    kind: uint(8),
     /** The host's clock, milliseconds since the Unix epoch: workers read no clock (style.md 4, rule 8). */
     now: uint(Number.MAX_SAFE_INTEGER),
     frame: bytes({ max: MAX_FRAME }),
@@ -47,6 +58,10 @@ export const COMMAND = message(
     keys: list(keyRowShape, MAX_BATCH),
     /** status: how many fresh tickets to issue. */
     tickets: uint(MAX_TICKETS),
+    /** openSigning of dkls23: the peers of the session. dropPairs: set-ups that are given up. */
+    pairs: list(pairRecordShape, MAX_PARTIES),
+    /** round: 1 when the session is written down as being checked. */
+    marked: uint(1),
   },
   MAX_COMMAND,
 )
@@ -82,6 +97,8 @@ export const pendingShape = struct({
   ownSignature: bytes(64),
 })
 
+const judgedShape = struct({ peer: uint(65535), code: text(40), evidence: bytes(32) })
+
 export const ANSWER = message(
   {
     /** For the coordinator; `status` leaves it empty. */
@@ -90,6 +107,20 @@ export const ANSWER = message(
     pending: optional(pendingShape),
     update: optional(updateShape),
     activate: optional(struct({ keyId: bytes(32), certificate: bytes({ max: 64 << 10 }) })),
+    /** A session whose peers' messages will be checked: to be marked before each round is asked for. `items` multiply with every peer. */
+    checked: optional(
+      struct({
+        sessionId: bytes(32),
+        items: uint(MAX_BATCH),
+        peers: list(struct({ peer: uint(65535), pairId: bytes(32) }), MAX_PARTIES),
+      }),
+    ),
+    /** A set-up to store in place of the one before, before this signer says that it is done. */
+    setup: optional(struct({ peer: uint(65535), pairId: bytes(32), sealed: bytes({ max: MAX_SEALED_PAIR }) })),
+    /** What a failed session shows of its peers: to be stored before any byte leaves. */
+    judgement: optional(
+      struct({ sessionId: bytes(32), bans: list(judgedShape, MAX_PARTIES), strikes: list(judgedShape, MAX_PARTIES) }),
+    ),
     /** For our own log and metrics only: what went wrong in words, items refused, sessions open. */
     detail: text(MAX_DETAIL),
     refusals: list(text(40), MAX_BATCH),
@@ -104,6 +135,24 @@ export const ANSWER = message(
   MAX_COMMAND,
 )
 
+/** A command with what it does not name empty. */
+export const encodeCommand = (
+  kind: Command,
+  now: number,
+  fields: Partial<Omit<CommandMessage, 'kind' | 'now'>> = {},
+): Uint8Array =>
+  COMMAND.encode({
+    kind: COMMANDS[kind],
+    now,
+    frame: new Uint8Array(0),
+    known: [],
+    keys: [],
+    tickets: 0,
+    pairs: [],
+    marked: 0,
+    ...fields,
+  })
+
 export type CommandMessage = ReturnType<typeof COMMAND.decode>
 export type Answer = ReturnType<typeof ANSWER.decode>
 export type { Reply }
@@ -114,6 +163,9 @@ export const emptyAnswer = (): Answer => ({
   pending: null,
   update: null,
   activate: null,
+  checked: null,
+  setup: null,
+  judgement: null,
   detail: '',
   refusals: [],
   sessions: 0,

@@ -1,4 +1,6 @@
 import { type Progress, Session, type SessionOptions } from '../protocol/channel/session.ts'
+import type { Fault } from '../protocol/engine/fault.ts'
+import type { PartyId } from '../protocol/engine/party.ts'
 import { REPLY_TYPES } from '../protocol/frames/signer-frames.ts'
 import { type Answer, emptyAnswer, MAX_DETAIL, type Reply } from './crypto-commands.ts'
 
@@ -7,6 +9,11 @@ export interface SessionHooks<Result, Commit> {
   /** What the main thread must store before the envelopes of this step leave. */
   readonly onCommit: (commit: Commit) => Partial<Answer>
   readonly onDone: (result: Result) => Partial<Omit<Answer, 'reply'>> & { readonly reply?: Partial<Reply> }
+  /** What a fault means beyond this session, and what the wire says instead of it. @param evidence digest of what each culprit sent */
+  readonly onFault?: (
+    fault: Fault,
+    evidence: ReadonlyMap<PartyId, Uint8Array>,
+  ) => Partial<Omit<Answer, 'reply'>> & { readonly reply?: Partial<Reply> }
   /** Runs once, however the session ends. */
   readonly onEnd: () => void
 }
@@ -17,6 +24,8 @@ const MAX_EXHIBITS = 1 << 20
 interface LiveOptions<Result, Commit> extends SessionOptions<Result, Commit> {
   readonly deadline: number
   readonly hooks: SessionHooks<Result, Commit>
+  /** Peers' messages are looked at only when the main thread has marked the session as being checked (protocols.md 7.3). */
+  readonly needsMark?: boolean
 }
 
 export const withReply = (reply: Partial<Reply>): Answer => {
@@ -31,7 +40,7 @@ export const withReply = (reply: Partial<Reply>): Answer => {
 export class LiveSession {
   readonly deadline: number
   readonly #start: () => Answer
-  readonly #receive: (round: number, envelopes: readonly Uint8Array[]) => Answer
+  readonly #receive: (round: number, envelopes: readonly Uint8Array[], marked: boolean) => Answer
   readonly #end: () => void
   readonly #ended: () => boolean
 
@@ -80,10 +89,11 @@ export class LiveSession {
     return new LiveSession(
       deadline,
       () => answerTo((session) => session.start()),
-      (round, envelopes) => {
+      (round, envelopes, marked) => {
         const given = replies.get(round)
         if (given !== undefined) return given
-        if (running?.session.round !== round) return withReply({ type: REPLY_TYPES.failed, code: 'STOPPED' })
+        if (running?.session.round !== round || (options.needsMark === true && !marked))
+          return withReply({ type: REPLY_TYPES.failed, code: 'STOPPED' })
         const answer = answerTo((session) => session.receive(envelopes))
         // Whole, with what has to be stored: storing is idempotent, and a repeated frame must not find a way round a store
         // that failed or refused the first time.
@@ -103,9 +113,12 @@ export class LiveSession {
     return this.#start()
   }
 
-  /** @param round the round whose messages `envelopes` are. */
-  receive(round: number, envelopes: readonly Uint8Array[]): Answer {
-    return this.#receive(round, envelopes)
+  /**
+   * @param round the round whose messages `envelopes` are.
+   * @param marked the session is written down as being checked.
+   */
+  receive(round: number, envelopes: readonly Uint8Array[], marked = false): Answer {
+    return this.#receive(round, envelopes, marked)
   }
 
   end(): void {
@@ -120,8 +133,9 @@ function progressAnswer<Result, Commit>(progress: Progress<Result, Commit>, hook
   if (end?.type === 'failed') {
     const { code, culprits, detail } = end.fault
     const exhibits = end.exhibits.reduce((sum, e) => sum + e.length, 0) <= MAX_EXHIBITS ? end.exhibits : []
-    const reply = { ...answer.reply, type: REPLY_TYPES.failed, code, culprits, exhibits }
-    return { ...answer, reply, detail: detail.slice(0, MAX_DETAIL) }
+    const { reply: said, ...effects } = hooks.onFault?.(end.fault, end.evidence) ?? {}
+    const reply = { ...answer.reply, type: REPLY_TYPES.failed, code, culprits, exhibits, ...said }
+    return { ...answer, ...effects, reply, detail: detail.slice(0, MAX_DETAIL) }
   }
   if (end?.type === 'done') {
     const { reply, ...rest } = hooks.onDone(end.result)

@@ -60,5 +60,6 @@ export function openSession<Result, Commit>(party: Party, plan: SessionPlan<Resu
   }
   // Light sessions end when the relay shows us a forged copy of our own points (C2); full ones ignore it.
   const own = generation === undefined ? {} : { ownCopyFault: 'HM_R_OWN' as const }
-  return LiveSession.open({ ...shared, channel, self: identity.id, deadline, script: script(env), hooks, ...own })
+  const needsMark = setup.protocol === 'dkls23'
+  return LiveSession.open({ ...shared, channel, self: identity.id, deadline, script: script(env), hooks, needsMark, ...own })
 }

@@ -1,16 +1,29 @@
 import { AssemblerActor } from '../../src/actors/assembler-actor.ts'
 import { ASSEMBLE, ASSEMBLED } from '../../src/actors/assembler-commands.ts'
 import { CryptoActor } from '../../src/actors/crypto-actor.ts'
-import { ANSWER, type Answer, COMMAND, COMMANDS, type Command, type CommandMessage } from '../../src/actors/crypto-commands.ts'
+import { ANSWER, type Answer, type Command, type CommandMessage, encodeCommand } from '../../src/actors/crypto-commands.ts'
 import { generationDigest } from '../../src/actors/generation-ring.ts'
 import type { KeyRow } from '../../src/actors/key-cache.ts'
+import type { PairRecord } from '../../src/actors/pair-secrets.ts'
 import type { FramedItem } from '../../src/actors/signing-intake.ts'
 import type { HmSupplies } from '../../src/actors/signing-session.ts'
 import { decodeEnvelope } from '../../src/protocol/channel/envelope.ts'
 import { sessionId as sessionIdOf } from '../../src/protocol/channel/setup.ts'
+import { PAIR_SECRET, type PairSecret } from '../../src/protocol/dkls23/pair-record.ts'
+import { pairedPurpose, pairsOf } from '../../src/protocol/dkls23/purpose.ts'
+import { equalBytes } from '../../src/protocol/engine/bytes.ts'
 import type { PartyId } from '../../src/protocol/engine/party.ts'
 import type { SetupFields } from '../../src/protocol/frames/setup-frame.ts'
-import { ABORT, OPEN_KEYGEN, OPEN_PRSS, OPEN_SIGNING, ROUND } from '../../src/protocol/frames/signer-frames.ts'
+import {
+  ABORT,
+  OPEN_KEYGEN,
+  OPEN_PAIR,
+  OPEN_PRSS,
+  OPEN_SIGNING,
+  PAIR_STATES,
+  ROUND,
+  type Route,
+} from '../../src/protocol/frames/signer-frames.ts'
 import { KEY_SECRET, PUBLIC_PACKAGE, type PublicPackage } from '../../src/protocol/keygen/key-record.ts'
 import { authorizationMessage, type Credential, ownedRequestHash, requestHash } from '../../src/protocol/request/authorize.ts'
 import { signingInput } from '../../src/protocol/request/digest.ts'
@@ -23,6 +36,8 @@ import {
   type Usage,
 } from '../../src/protocol/request/document.ts'
 import { instanceBytes, messageDigest, purposeOf } from '../../src/protocol/request/instance.ts'
+import { RogueSigner } from '../attack/rogue-signer.ts'
+import { dealtPair } from '../protocol/dkls23/dealt-pair.ts'
 import { dealKey } from '../protocol/signing/dealt-key.ts'
 import { seededRng } from '../simulator/seeded-rng.ts'
 import { identityOf, makeWorld } from '../simulator/world.ts'
@@ -40,6 +55,7 @@ export interface ActorSetOptions {
   readonly seed: string
   readonly capacity?: number
   readonly withoutHm?: readonly PartyId[]
+  readonly withoutDkls23?: readonly PartyId[]
 }
 
 const NO_KEY = new Uint8Array(32)
@@ -48,7 +64,7 @@ const NO_KEY = new Uint8Array(32)
  * Three crypto actors without stores, threads or a coordinator: commands in, answers out, on a clock of the test's. The test plays
  * the main thread and says what the ledger knows (`known`) and which keys are stored.
  */
-export function actorSet({ seed, capacity = 20, withoutHm = [] }: ActorSetOptions) {
+export function actorSet({ seed, capacity = 20, withoutHm = [], withoutDkls23 = [] }: ActorSetOptions) {
   const world = makeWorld({ ids: 3, seed })
   const { curves, roster } = world
   const rng = seededRng(`${seed}/actors`)
@@ -76,6 +92,9 @@ export function actorSet({ seed, capacity = 20, withoutHm = [] }: ActorSetOption
       authority: { audience, curves, credentials: new Map(credentials.map((c) => [c.id, c])) },
       seal: (plain) => Uint8Array.from(plain),
       unseal: (sealed) => Uint8Array.from(sealed),
+      dkls23: !withoutDkls23.includes(id),
+      sealPair: (plain) => Uint8Array.from(plain),
+      unsealPair: (sealed) => Uint8Array.from(sealed),
     })
   }
   const actors = new Map([1, 2, 3].map((id) => [id, makeActor(id)]))
@@ -83,9 +102,28 @@ export function actorSet({ seed, capacity = 20, withoutHm = [] }: ActorSetOption
 
   const bootOf = (id: PartyId): Uint8Array => actors.get(id)?.bootNonce ?? new Uint8Array(32)
 
+  /** Signers that run a program of their own in DKLs23 sessions. */
+  const rogues = new Map<PartyId, RogueSigner>()
+  const makeRogue = (id: PartyId, keys: readonly StoredKey[]): RogueSigner => {
+    const rogue = new RogueSigner({
+      identity: identityOf(world, id),
+      roster,
+      curves,
+      rng: seededRng(`${seed}/rogue/${id}`),
+      now: () => now,
+      keyOf: (keyId) => {
+        const found = keys.find(({ key }) => equalBytes(key.keyId, keyId)) as StoredKey
+        return { key: found.key, share: found.shares.get(id) as Uint8Array }
+      },
+    })
+    rogues.set(id, rogue)
+    return rogue
+  }
+
   const ask = (id: PartyId, kind: Command, fields: Partial<Omit<CommandMessage, 'kind'>> = {}): Answer => {
-    const empty = { frame: new Uint8Array(0), known: [], keys: [], tickets: 0 }
-    return ANSWER.decode(actorOf(id).call(COMMAND.encode({ kind: COMMANDS[kind], now, ...empty, ...fields })))
+    const said = fields.frame && rogues.get(id)?.answer(kind as Route, fields.frame)
+    if (said !== undefined) return said
+    return ANSWER.decode(actorOf(id).call(encodeCommand(kind, now, fields)))
   }
 
   const storeKey = (scheme: Scheme, name: string, owner = 'cred_alice', threshold = 2): StoredKey => {
@@ -164,10 +202,24 @@ export function actorSet({ seed, capacity = 20, withoutHm = [] }: ActorSetOption
     coordinatorNonce: rng(32),
     ...changes,
   })
-  const signingId = (setup: SetupFields, items: readonly FramedItem[]): Uint8Array =>
-    sessionIdOf({ ...setup, purpose: purposeOf(items.map((i) => i.instance)) })
+  /** What each signer's store has of its set-ups, by signer and peer. */
+  const records = new Map<PartyId, Map<PartyId, PairRecord>>([1, 2, 3].map((id) => [id, new Map()]))
+  const recordsOf = (id: PartyId): Map<PartyId, PairRecord> => records.get(id) as Map<PartyId, PairRecord>
+  const pairIds = (signers: readonly PartyId[]): readonly Uint8Array[] =>
+    pairsOf(signers).map(([a, b]) => recordsOf(a).get(b)?.pairId ?? new Uint8Array(32))
+  const signingId = (setup: SetupFields, items: readonly FramedItem[]): Uint8Array => {
+    const instances = items.map((i) => i.instance)
+    const purpose = setup.protocol === 'dkls23' ? pairedPurpose(instances, pairIds(setup.signers)) : purposeOf(instances)
+    return sessionIdOf({ ...setup, purpose })
+  }
   const openFrame = (setup: SetupFields, items: readonly FramedItem[], hm?: HmSupplies): Uint8Array =>
-    OPEN_SIGNING.encode({ setup, generation: hm?.digest ?? new Uint8Array(0), tickets: hm?.tickets ?? [], pairs: [], items })
+    OPEN_SIGNING.encode({
+      setup,
+      generation: hm?.digest ?? new Uint8Array(0),
+      tickets: hm?.tickets ?? [],
+      pairs: setup.protocol === 'dkls23' ? pairIds(setup.signers) : [],
+      items,
+    })
   const openSigning = (
     id: PartyId,
     setup: SetupFields,
@@ -179,8 +231,11 @@ export function actorSet({ seed, capacity = 20, withoutHm = [] }: ActorSetOption
       frame: openFrame(setup, items, more.hm),
       known: more.known ?? items.map(() => null),
       keys: stored.map((k) => ({ ...(k.rows.get(id) as KeyRow), usage: more.usage ?? 'active' })),
+      pairs: [...recordsOf(id).values()],
     })
   const round = (id: PartyId, sessionId: Uint8Array, number: number, envelopes: readonly Uint8Array[]): Answer =>
+    ask(id, 'round', { frame: ROUND.encode({ sessionId, round: number, envelopes }), marked: 1 })
+  const unmarkedRound = (id: PartyId, sessionId: Uint8Array, number: number, envelopes: readonly Uint8Array[]): Answer =>
     ask(id, 'round', { frame: ROUND.encode({ sessionId, round: number, envelopes }) })
   const abort = (id: PartyId, sessionId: Uint8Array): Answer => ask(id, 'abort', { frame: ABORT.encode({ sessionId }) })
 
@@ -190,7 +245,7 @@ export function actorSet({ seed, capacity = 20, withoutHm = [] }: ActorSetOption
     for (let number = 1; answers.some((a) => a.reply.type === 0); number++) {
       const mail = answers.flatMap((a) => a.reply.envelopes)
       answers = ids.map((id) => round(id, sessionId, number, mail))
-      if (number > 8) throw new Error('no end')
+      if (number > 10) throw new Error('no end')
     }
     return answers
   }
@@ -203,6 +258,30 @@ export function actorSet({ seed, capacity = 20, withoutHm = [] }: ActorSetOption
     const result = (ended[0] as Answer).reply.result
     const kids = Array.from({ length: result.length / 32 }, (_, i) => result.slice(32 * i, 32 * i + 32))
     return { kids, digest: generationDigest(kids), tickets: ended.map((a) => a.reply.tickets[0] as Uint8Array) }
+  }
+  const pairFrame = (a: PartyId, b: PartyId) => {
+    const setup = setupOf({ protocol: 'pair', suite: 'none', signers: [a, b], deadline: now + 20_000 })
+    return { frame: OPEN_PAIR.encode({ setup }), id: sessionIdOf({ ...setup, purpose: new Uint8Array(0) }) }
+  }
+  /** A new set-up of two signers, stored as their main threads would. */
+  const setUpPair = (a: PartyId, b: PartyId): void => {
+    const { frame, id } = pairFrame(a, b)
+    const opened = [a, b].map((signer) => ask(signer, 'openPair', { frame }))
+    relayAll([a, b], id, opened).forEach(({ setup }, i) => {
+      const [own, peer] = i === 0 ? [a, b] : [b, a]
+      const { pairId, sealed } = setup ?? { pairId: rogues.get(own)?.pairs.get(peer)?.pairId, sealed: new Uint8Array(0) }
+      if (pairId === undefined) throw new Error(`no set-up at signer ${own}`)
+      recordsOf(own).set(peer, { peer, state: PAIR_STATES.ok, pairId, sealed })
+    })
+  }
+  /** The same from a dealer, at once. */
+  const dealPair = (a: PartyId, b: PartyId): void => {
+    const dealt = dealtPair(rng)
+    for (const [i, own] of [a, b].entries()) {
+      const [peer, secret] = [i === 0 ? b : a, dealt[i] as PairSecret]
+      recordsOf(own).set(peer, { peer, state: PAIR_STATES.ok, pairId: secret.pairId, sealed: PAIR_SECRET.encode(secret) })
+      rogues.get(own)?.pairs.set(peer, secret)
+    }
   }
   /** One fresh ticket of each signer. */
   const freshTickets = (): readonly Uint8Array[] =>
@@ -261,9 +340,15 @@ export function actorSet({ seed, capacity = 20, withoutHm = [] }: ActorSetOption
     openFrame,
     openSigning,
     round,
+    unmarkedRound,
     abort,
     relayAll,
     establish,
+    makeRogue,
+    pairFrame,
+    setUpPair,
+    dealPair,
+    recordsOf,
     freshTickets,
     keygenFrame,
     keygenId,

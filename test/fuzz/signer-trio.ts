@@ -1,11 +1,12 @@
 import { AssemblerActor } from '../../src/actors/assembler-actor.ts'
 import { CryptoActor } from '../../src/actors/crypto-actor.ts'
-import { ANSWER, type Answer, COMMAND, COMMANDS, type CommandMessage } from '../../src/actors/crypto-commands.ts'
+import { ANSWER, type Answer, type COMMANDS, type CommandMessage, encodeCommand } from '../../src/actors/crypto-commands.ts'
 import { generationDigest } from '../../src/actors/generation-ring.ts'
 import { type RelayEnd, relay } from '../../src/actors/relay-session.ts'
 import type { SignerLink } from '../../src/actors/round.ts'
 import { type SessionItem, type SigningEnd, signingSession } from '../../src/actors/signing-session.ts'
-import { openRecord, sealRecord } from '../../src/host/kms/sealing.ts'
+import { recordSeals } from '../../src/host/kms/record-seals.ts'
+import { openRecord } from '../../src/host/kms/sealing.ts'
 import type { SignerKey } from '../../src/host/store/signer-store.ts'
 import { sessionId as sessionIdOf } from '../../src/protocol/channel/setup.ts'
 import { equalBytes, toHex } from '../../src/protocol/engine/bytes.ts'
@@ -126,8 +127,8 @@ export function startActor(id: PartyId, name = 'actor'): CryptoActor {
     capacity: 256,
     hm: true,
     authority: { audience: AUDIENCE, curves: TRIO.curves, credentials: new Map([[CREDENTIAL.id, CREDENTIAL]]) },
-    seal: (plain, keyId, epoch) => sealRecord(dataKeyOf(id), placeOf(id, keyId, epoch), plain),
-    unseal: (sealed, keyId, epoch) => unsealedBy(id, sealed, keyId, epoch),
+    dkls23: true,
+    ...recordSeals(dataKeyOf(id), id),
   })
 }
 
@@ -165,8 +166,8 @@ export class SignerTrio {
     const kind = KINDS[route]
     if (kind === undefined) throw new Error(`no command for ${route}`)
     const rows = this.rows.get(to) as Map<string, KeyRow>
-    const command = { kind: COMMANDS[kind], now: NOW, frame, known: [], keys: [...rows.values()], tickets: 0 }
-    const answer = ANSWER.decode((this.actors.get(to) as CryptoActor).call(COMMAND.encode(command)))
+    const command = encodeCommand(kind, NOW, { frame, keys: [...rows.values()] })
+    const answer = ANSWER.decode((this.actors.get(to) as CryptoActor).call(command))
     const { pending } = answer
     if (pending !== null) {
       const { keyId, credentialId, tenant, publicPackage, sealedShare } = pending

@@ -59,8 +59,11 @@ export const ATTACK_ROWS = {
   'O-07': 'session ids that are made to collide through chosen base-OT outputs',
   'O-08': 'each value of OT extension and multiplication altered',
   'O-09': 'consistency checks of DKLs, key shares and openings broken one at a time',
+  'O-10':
+    'a peer that failed a check and comes back: in running and new sessions, after a restart, a restored store, by another coordinator',
   'O-11': 'a coordinator that answers a ban by trying the same pair again, in silence',
   'O-12': 'a relay or third party that wants one honest signer to ban another',
+  'O-13': 'one failure after the other: bets on secret bits, and other provable misbehaviour',
   'O-14': 'one channel key for two messages or both directions',
   'O-15': 'two parties with different seeds of their zero shares',
   'S-01': 'one single-use nonce or request, two different messages',

@@ -35,6 +35,7 @@ export const PROTOCOL_ROWS = {
   '14.4 nonce_B': 'message 1 repeated by the receiver or by the relay',
   '14.4 at': 'transfers: one or all altered, permuted',
   '14.4 at range': 'transfers that are no canonical scalars, or of a wrong count',
+  '14.4 crash': 'a host that ends while a check runs',
   '14.4 eta, mu, nonce_A': 'any change of the sender’s check values',
   '14.4 inputs': 'other inputs for each peer, nonce and key share exchanged, of another item, negated',
   '14.5 com_j': 'commitment, salt and nonce points that do not fit; another signer’s copied',

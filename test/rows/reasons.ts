@@ -26,11 +26,6 @@ export const REASONS: Partial<Readonly<Record<RowId, string>>> = {
 
 /** Whole groups of the two lists whose subject does not exist; they get rows when it does. */
 export const ABSENT_GROUPS: readonly { readonly rows: string; readonly about: string; readonly why: string }[] = [
-  {
-    rows: 'O-10, O-13, 14.4 (crash)',
-    about: 'bans',
-    why: 'They come with the hosts that keep them.',
-  },
   { rows: 'R-01 to R-13', about: 'refresh, reshare, backup, import, export', why: NO_RESHARE },
   {
     rows: 'H-01 to H-06',

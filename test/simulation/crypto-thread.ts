@@ -1,5 +1,5 @@
 import type { CryptoActor } from '../../src/actors/crypto-actor.ts'
-import { ANSWER, COMMAND, COMMANDS } from '../../src/actors/crypto-commands.ts'
+import { ANSWER, encodeCommand } from '../../src/actors/crypto-commands.ts'
 import type { CryptoClient } from '../../src/host/signer/crypto-client.ts'
 import type { Chance } from './chance.ts'
 import type { EventLoop, Life } from './event-loop.ts'
@@ -29,9 +29,7 @@ export class CryptoThread {
   client(now: () => number): CryptoClient {
     return {
       ask: async (kind, fields = {}) => {
-        const empty = { frame: new Uint8Array(0), known: [], keys: [], tickets: 0 }
-        const command = COMMAND.encode({ kind: COMMANDS[kind], now: now(), ...empty, ...fields })
-        return ANSWER.decode(await this.#call(command))
+        return ANSWER.decode(await this.#call(encodeCommand(kind, now(), fields)))
       },
     }
   }

@@ -54,22 +54,33 @@ const READS: ReadonlySet<string> = new Set([
   'pendingKeys',
   'activeKeys',
   'lookup',
-  'usable',
   'undelivered',
   'missing',
   'getSignature',
   'signatureByRequest',
+  'get',
+  'usable',
+  // A start: it does not fail here.
+  'burn',
   // Inside a group commit, whose transaction is the durable write.
   'putSignatures',
+  'enter',
+  'leave',
 ])
 
 /** The same store with faults between it and its host. */
 export function faulty<S extends SignerStore | CoordinatorStore>(store: S, disk: Disk): S {
-  const { database, ...methods } = store
-  const through = Object.entries(methods as Record<string, (...values: unknown[]) => unknown>).map(([name, method]) => [
+  const { database, ...rest } = store
+  const transaction = <T>(work: () => T): T => disk.write('transaction', () => database.transaction(work))
+  const { pairs, ...methods } = { pairs: undefined, ...rest }
+  const parts = { database: { ...database, transaction }, ...(pairs !== undefined && { pairs: through(pairs, disk) }) }
+  return { ...through(methods, disk), ...parts } as unknown as S
+}
+
+function through(methods: object, disk: Disk): object {
+  const each = Object.entries(methods as Record<string, (...values: unknown[]) => unknown>).map(([name, method]) => [
     name,
     (...values: unknown[]) => (READS.has(name) ? disk.read(() => method(...values)) : disk.write(name, () => method(...values))),
   ])
-  const transaction = <T>(work: () => T): T => disk.write('transaction', () => database.transaction(work))
-  return { ...Object.fromEntries(through), database: { ...database, transaction } } as S
+  return Object.fromEntries(each)
 }

@@ -2,10 +2,13 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { CryptoActor } from '../../src/actors/crypto-actor.ts'
 import { clockWatch } from '../../src/host/clock-watch.ts'
-import { openRecord, sealRecord } from '../../src/host/kms/sealing.ts'
+import { recordSeals } from '../../src/host/kms/record-seals.ts'
+import { openRecord } from '../../src/host/kms/sealing.ts'
 import { createMetrics } from '../../src/host/metrics.ts'
+import { PairDesk } from '../../src/host/signer/pair-desk.ts'
 import { signerMetrics } from '../../src/host/signer/signer-metrics.ts'
 import { signerHandlers } from '../../src/host/signer/signer-service.ts'
+import { groupCommit } from '../../src/host/store/group-commit.ts'
 import { openSignerStore, type SignerStore } from '../../src/host/store/signer-store.ts'
 import type { Identity } from '../../src/protocol/channel/roster.ts'
 import { ROUTES } from '../../src/protocol/frames/signer-frames.ts'
@@ -96,16 +99,29 @@ export class SignerHost {
       life.timers.after(CHECK_CLOCK_EVERY_MS, check)
     }
     check()
-    const handlers = signerHandlers({
-      config: { index: identity.id, roster: facts.rosterFile, credentials: facts.credentials, curve: 'native' },
-      store: tamper(faulty(store, new Disk(chance, life, disk, (text) => note(`signer ${identity.id}: ${text}`)))),
+    const behindFaults = tamper(faulty(store, new Disk(chance, life, disk, (text) => note(`signer ${identity.id}: ${text}`))))
+    const shared = {
       crypto: worker.client(now),
-      curves: facts.curves,
-      version: '0',
       now,
-      ready: watch.steady,
       log: log(life),
       metrics: METRICS,
+    }
+    const pairs = new PairDesk({
+      ...shared,
+      self: identity.id,
+      roster: facts.roster,
+      offered: true,
+      pairs: behindFaults.pairs,
+      commits: groupCommit(behindFaults.database, undefined, life.timers),
+    })
+    const handlers = signerHandlers({
+      ...shared,
+      pairs,
+      config: { index: identity.id, roster: facts.rosterFile, credentials: facts.credentials, curve: 'native' },
+      store: behindFaults,
+      curves: facts.curves,
+      version: '0',
+      ready: watch.steady,
     })
     this.#serve = (route, frame) => {
       const handler = handlers[ROUTES[route]]
@@ -162,8 +178,8 @@ export class SignerHost {
         curves: facts.curves,
         credentials: new Map(facts.credentials.map((c: Credential) => [c.id, c])),
       },
-      seal: (plain, keyId, epoch) => sealRecord(this.#dataKey, this.#place(keyId, epoch), plain),
-      unseal: (sealed, keyId, epoch) => openRecord(this.#dataKey, this.#place(keyId, epoch), sealed),
+      dkls23: true,
+      ...recordSeals(this.#dataKey, identity.id),
     })
   }
 }

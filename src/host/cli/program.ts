@@ -19,6 +19,18 @@ const COMMANDS: Readonly<Record<string, { readonly about: string; readonly load:
     about: 'run one host: gateway, coordinator or signer',
     load: async () => (await import('./host-command.ts')).hostCommand,
   },
+  'pairs list': {
+    about: 'show how a signer stands with its peers for DKLs23: set-ups and bans',
+    load: async () => (await import('./pairs-command.ts')).pairsListCommand,
+  },
+  'pairs renew': {
+    about: 'give up the set-up of a signer with a peer',
+    load: async () => (await import('./pairs-command.ts')).pairsRenewCommand,
+  },
+  'pairs lift': {
+    about: 'lift the ban of a peer',
+    load: async () => (await import('./pairs-command.ts')).pairsLiftCommand,
+  },
   'config check': {
     about: 'explain what is wrong with a configuration',
     load: async () => (await import('./config-command.ts')).configCheckCommand,

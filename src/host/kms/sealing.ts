@@ -7,9 +7,9 @@ import { decrypt, encrypt } from './aead.ts'
 
 /** Where a sealed record belongs. All of it is authenticated: a record moved to another row, signer or epoch does not open. */
 export interface SealedPlace {
-  /** Table of the store, such as `keys`. */
+  /** Table of the store, with what else picks the row: `keys`, `pairs/3`. */
   readonly table: string
-  /** 32 bytes. */
+  /** Of the key or of the set-up, 32 bytes. */
   readonly keyId: Uint8Array
   readonly party: PartyId
   readonly epoch: number

@@ -11,8 +11,12 @@ import { openDataKey } from '../kms/data-key.ts'
 import { fileKms } from '../kms/file-kms.ts'
 import { createMetrics } from '../metrics.ts'
 import { cryptoClient } from '../signer/crypto-client.ts'
+import { watchOrders } from '../signer/order-box.ts'
+import { PairDesk } from '../signer/pair-desk.ts'
+import { carryOut } from '../signer/pair-orders.ts'
 import { signerMetrics } from '../signer/signer-metrics.ts'
 import { signerHandlers } from '../signer/signer-service.ts'
+import { groupCommit } from '../store/group-commit.ts'
 import { isFatalStoreError, startPruning } from '../store/housekeeping.ts'
 import { openSignerStore } from '../store/signer-store.ts'
 import { readTls } from '../tls/tls-files.ts'
@@ -46,6 +50,7 @@ export async function startSigner(config: SignerConfig, log: Logger): Promise<{ 
     boot: store.nextBoot(),
     keyCacheSize: KEY_CACHE,
     hm: config.ecdsaEngines.includes('hm'),
+    dkls23: config.ecdsaEngines.includes('dkls23'),
   })
   const pool = await WorkerPool.start({
     entry: new URL('../workers/crypto-worker.ts', import.meta.url),
@@ -59,16 +64,30 @@ export async function startSigner(config: SignerConfig, log: Logger): Promise<{ 
       process.exit(1)
     },
   })
+  const crypto = cryptoClient(pool, Date.now)
+  const counts = signerMetrics(metrics)
+  const pairs = new PairDesk({
+    self: config.index,
+    roster: config.roster.roster,
+    offered: config.ecdsaEngines.includes('dkls23'),
+    pairs: store.pairs,
+    commits: groupCommit(store.database),
+    crypto,
+    now: Date.now,
+    log,
+    metrics: counts,
+  })
   const handlers = signerHandlers({
     config,
     store,
-    crypto: cryptoClient(pool, Date.now),
+    crypto,
+    pairs,
     curves,
     version: VERSION,
     now: Date.now,
     ready: clock.steady,
     log,
-    metrics: signerMetrics(metrics),
+    metrics: counts,
   })
   const failed = (err: unknown, path?: string): void => {
     log.error({ err, path }, 'a frame could not be answered')
@@ -91,11 +110,13 @@ export async function startSigner(config: SignerConfig, log: Logger): Promise<{ 
     allowFrom: config.allowFrom,
     onRefused: (refusal) => log.warn(refusal, 'connection refused'),
   })
+  const stopOrders = watchOrders(config.dataDir, (order) => carryOut(order, pairs, config.roster.signers), log)
   const stopPruning = startPruning((now) => store.prune(now), failed)
   log.info({ url: server.url, index: config.index, curve: config.curve }, 'signer serves')
   return {
     url: server.url,
     close: async () => {
+      stopOrders()
       stopPruning()
       clock.stop()
       await server.close()

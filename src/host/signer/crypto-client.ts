@@ -1,4 +1,4 @@
-import { ANSWER, type Answer, COMMAND, COMMANDS, type Command, type CommandMessage } from '../../actors/crypto-commands.ts'
+import { ANSWER, type Answer, type Command, type CommandMessage, encodeCommand } from '../../actors/crypto-commands.ts'
 import type { WorkerPool } from '../../actors/worker-pool.ts'
 
 /** The crypto worker as the main thread sees it: one command, one answer. */
@@ -11,7 +11,6 @@ export const CRYPTO_WORKER = 0
 
 export const cryptoClient = (pool: WorkerPool, now: () => number): CryptoClient => ({
   ask: async (kind, fields = {}) => {
-    const command = { kind: COMMANDS[kind], now: now(), frame: new Uint8Array(0), known: [], keys: [], tickets: 0, ...fields }
-    return ANSWER.decode(await pool.call(CRYPTO_WORKER, COMMAND.encode(command)))
+    return ANSWER.decode(await pool.call(CRYPTO_WORKER, encodeCommand(kind, now(), fields)))
   },
 })

@@ -1,4 +1,4 @@
-import { REPLY_TYPES, type Reply } from '../../protocol/frames/signer-frames.ts'
+import { PAIR_STATES, REPLY_TYPES, type Reply } from '../../protocol/frames/signer-frames.ts'
 import type { Metrics } from '../metrics.ts'
 
 /** What a signer counts. Label values come from fixed lists. */
@@ -7,6 +7,11 @@ export interface SignerMetrics {
   readonly judged: (items: number, refusals: readonly string[]) => void
   readonly stored: (ms: number) => void
   readonly sessions: (open: number) => void
+  readonly banned: (code: string) => void
+  readonly struck: (code: string) => void
+  readonly burnt: () => void
+  /** Of PAIR_STATES, one per peer. */
+  readonly pairs: (states: readonly number[]) => void
 }
 
 const TYPE_NAMES = new Map<number, string>(Object.entries(REPLY_TYPES).map(([name, number]) => [number, name]))
@@ -16,6 +21,10 @@ export function signerMetrics(metrics: Metrics): SignerMetrics {
   const items = metrics.counter('signer_items_total', 'Items of signing batches by verdict', ['verdict'])
   const ledger = metrics.histogram('signer_ledger_seconds', 'Time of the durable ledger write of one batch')
   const open = metrics.gauge('signer_sessions_open', 'Open protocol sessions')
+  const bans = metrics.counter('signer_bans_total', 'Peers banned, by the fault that did it', ['code'])
+  const strikes = metrics.counter('signer_strikes_total', 'Strikes against peers, by fault', ['code'])
+  const burnt = metrics.counter('signer_pairs_burnt_total', 'Set-ups given up because this host ended during a check', [])
+  const pairs = metrics.gauge('signer_pairs', 'Peers by the state of the DKLs23 set-up with them', ['state'])
   return {
     reply: (reply) => replies.inc({ type: TYPE_NAMES.get(reply.type) ?? 'unknown', code: reply.code }),
     judged: (count, refusals) => {
@@ -24,5 +33,11 @@ export function signerMetrics(metrics: Metrics): SignerMetrics {
     },
     stored: (ms) => ledger.observe(ms / 1000),
     sessions: (count) => open.set(count),
+    banned: (code) => bans.inc({ code }),
+    struck: (code) => strikes.inc({ code }),
+    burnt: () => burnt.inc({}),
+    pairs: (states) => {
+      for (const [state, number] of Object.entries(PAIR_STATES)) pairs.set({ state }, states.filter((s) => s === number).length)
+    },
   }
 }

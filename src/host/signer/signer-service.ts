@@ -2,15 +2,10 @@ import type { Logger } from 'pino'
 import type { Answer } from '../../actors/crypto-commands.ts'
 import type { Curves } from '../../protocol/curve/curves.ts'
 import { equalBytes, toHex } from '../../protocol/engine/bytes.ts'
-import type { Codec } from '../../protocol/engine/codec.ts'
 import {
   ABORT,
-  CERTIFICATE_REPLY,
-  CERTIFICATE_REQUEST,
-  KEY_STATES,
-  KEYS_REPLY,
-  KEYS_REQUEST,
   OPEN_KEYGEN,
+  OPEN_PAIR,
   OPEN_SIGNING,
   REPLY,
   REPLY_TYPES,
@@ -21,20 +16,22 @@ import {
   STATUS_REQUEST,
   UPDATE_KEY,
 } from '../../protocol/frames/signer-frames.ts'
-import { CERTIFICATE, verifyCertificate } from '../../protocol/keygen/certificate.ts'
-import { PUBLIC_PACKAGE } from '../../protocol/keygen/key-record.ts'
 import { requestHash } from '../../protocol/request/authorize.ts'
 import type { Scheme, Usage } from '../../protocol/request/document.ts'
-import { UnreadableMessage } from '../../transport/inbound.ts'
 import type { SignerConfig } from '../config/config.ts'
 import type { SignerStore, StoredSignerKey } from '../store/signer-store.ts'
 import type { CryptoClient } from './crypto-client.ts'
+import { certificate, keys } from './key-reports.ts'
+import type { CheckedSession, PairDesk } from './pair-desk.ts'
+import { decoded, readable } from './read-frame.ts'
 import type { SignerMetrics } from './signer-metrics.ts'
 
 export interface SignerServiceOptions {
   readonly config: Pick<SignerConfig, 'index' | 'roster' | 'credentials' | 'curve'>
   readonly store: SignerStore
   readonly crypto: CryptoClient
+  /** What is remembered of peers for DKLs23. */
+  readonly pairs: PairDesk
   /** For public checks of certificates only. */
   readonly curves: Curves
   readonly version: string
@@ -81,9 +78,9 @@ export function signerHandlers(o: SignerServiceOptions): Readonly<Record<string,
     [ROUTES.openSigning]: (body) => guarded(o, () => openSigning(o, body)),
     [ROUTES.openKeygen]: (body) => guarded(o, () => openKeygen(o, body)),
     [ROUTES.openPrss]: (body) => guarded(o, async () => release(o, await o.crypto.ask('openPrss', { frame: body }), body)),
-    [ROUTES.openPair]: (body) => guarded(o, async () => release(o, await o.crypto.ask('openPair', { frame: body }), body)),
+    [ROUTES.openPair]: (body) => guarded(o, () => openPair(o, body)),
     [ROUTES.updateKey]: (body) => guarded(o, () => updateKey(o, body)),
-    [ROUTES.round]: (body) => guarded(o, async () => release(o, await o.crypto.ask('round', { frame: body }), body)),
+    [ROUTES.round]: (body) => guarded(o, () => round(o, body)),
     [ROUTES.abort]: async (body) => REPLY.encode((await o.crypto.ask('abort', { frame: body })).reply),
     [ROUTES.certificate]: (body) => certificate(o, body),
     [ROUTES.keys]: (body) => keys(o, body),
@@ -95,21 +92,6 @@ async function guarded(o: SignerServiceOptions, work: () => Promise<Reply>): Pro
   const reply = await work()
   o.metrics.reply(reply)
   return REPLY.encode(reply)
-}
-
-const decoded = <T>(codec: Codec<T>, body: Uint8Array): T | null => {
-  try {
-    return codec.decode(body)
-  } catch {
-    return null
-  }
-}
-
-/** For routes whose answer has no place for a refusal. */
-function readable<T>(codec: Codec<T>, body: Uint8Array): T {
-  const frame = decoded(codec, body)
-  if (frame === null) throw new UnreadableMessage()
-  return frame
 }
 
 async function openSigning(o: SignerServiceOptions, body: Uint8Array): Promise<Reply> {
@@ -127,7 +109,9 @@ async function openSigning(o: SignerServiceOptions, body: Uint8Array): Promise<R
   const ids = new Map(frame.items.map((i) => [toHex(i.instance.subarray(0, 32)), i.instance.slice(0, 32)]))
   const rows = [...ids.values()].flatMap((id) => (id.length === 32 ? (o.store.getKey(id) ?? []) : []))
   const keys = rows.flatMap(certified)
-  const answer = await o.crypto.ask('openSigning', { frame: body, known, keys })
+  const pairs = frame.setup.protocol === 'dkls23' ? o.pairs.records(frame.setup.signers) : []
+  const answer = await o.crypto.ask('openSigning', { frame: body, known, keys, pairs })
+  if (answer.checked !== null) o.pairs.opened(answer.checked)
   // A session that was refused as a whole judged nothing.
   if (answer.reply.type === REPLY_TYPES.sent) o.metrics.judged(frame.items.length, answer.refusals)
   o.log.info(
@@ -191,10 +175,49 @@ async function openKeygen(o: SignerServiceOptions, body: Uint8Array): Promise<Re
   return release(o, answer, body)
 }
 
+async function openPair(o: SignerServiceOptions, body: Uint8Array): Promise<Reply> {
+  const frame = decoded(OPEN_PAIR, body)
+  if (frame === null) return refusal('MALFORMED')
+  const { signers } = frame.setup
+  const refused = o.pairs.admitSetup(signers)
+  if (refused !== null) return refusal(refused)
+  const answer = await o.crypto.ask('openPair', { frame: body })
+  if (answer.reply.type === REPLY_TYPES.refused) o.pairs.refusedSetup(signers)
+  return release(o, answer, body)
+}
+
+/** A round whose messages are checked against secrets that outlive the session is marked on the disk first, and until it is answered. */
+async function round(o: SignerServiceOptions, body: Uint8Array): Promise<Reply> {
+  const session = o.pairs.checkedBy(body)
+  if (session === undefined) return release(o, await o.crypto.ask('round', { frame: body }), body)
+  if (!(await o.pairs.enter(session))) {
+    await end(o, body)
+    return failure('PAIR_UNKNOWN')
+  }
+  let answer: Answer
+  try {
+    answer = await o.crypto.ask('round', { frame: body, marked: 1 })
+  } catch (error) {
+    await o.pairs.lost(session, error)
+    throw error
+  }
+  o.pairs.answered(session)
+  return release(o, answer, body, session)
+}
+
 /** Makes the answer's effects durable, then lets its bytes go. Whatever cannot be stored is not sent. */
-async function release(o: SignerServiceOptions, answer: Answer, frame: Uint8Array): Promise<Reply> {
-  const { claims, pending, activate, detail, reply } = answer
+async function release(o: SignerServiceOptions, answer: Answer, frame: Uint8Array, session?: CheckedSession): Promise<Reply> {
+  const { claims, pending, activate, setup, judgement, detail, reply } = answer
   if (detail !== '') o.log.warn({ code: reply.code, culprits: reply.culprits, detail }, 'session refused or failed')
+  if (judgement !== null) o.pairs.judge(judgement)
+  if (session !== undefined) {
+    await o.pairs.leave(session, reply.type !== REPLY_TYPES.sent)
+    // From here to the claim nothing waits: a ban that another session brought meanwhile is seen here, or comes too late.
+    if (!o.pairs.stands(session) && reply.type !== REPLY_TYPES.failed) {
+      await end(o, frame)
+      return failure('ABORT')
+    }
+  }
   if (claims.length > 0) {
     const started = performance.now()
     const firstSentAt = o.now()
@@ -224,6 +247,7 @@ async function release(o: SignerServiceOptions, answer: Answer, frame: Uint8Arra
       return refusal('KEY_EXISTS', stored.existing.keyId)
     }
   }
+  if (setup !== null && o.pairs.store(setup) === 'banned') return failure('PAIR_BANNED')
   if (activate !== null) {
     // Storing the share failed and the coordinator went on all the same: no certificate leaves for a key that this signer has not.
     if (o.store.activate(activate.keyId, activate.certificate) === 'unknown') {
@@ -254,47 +278,8 @@ async function status(o: SignerServiceOptions, body: Uint8Array, nextPending: ()
     generations: answer.generations,
     tickets: answer.tickets,
     pending: nextPending(),
-    pairs: [],
+    pairs: o.pairs.states(),
   })
-}
-
-/** Decision 3: a signer that missed the certificate gets it later, from whoever has it; it believes the n signatures only. */
-async function certificate(o: SignerServiceOptions, body: Uint8Array): Promise<Uint8Array> {
-  const request = readable(CERTIFICATE_REQUEST, body)
-  const stored = o.store.getKey(request.keyId)
-  if (stored?.state === 'pending' && request.certificate.length > 0 && fits(o, stored, request.certificate)) {
-    o.store.activate(stored.keyId, request.certificate)
-    o.log.info({ key: toHex(stored.keyId) }, 'key active, certificate delivered late')
-  }
-  const key = o.store.getKey(request.keyId)
-  return CERTIFICATE_REPLY.encode({
-    state: key === undefined ? KEY_STATES.unknown : KEY_STATES[key.state],
-    publicPackage: key?.publicPackage ?? NOTHING.result,
-    ownSignature: key?.ownSignature ?? NOTHING.result,
-    certificate: key?.certificate ?? NOTHING.result,
-    credentialId: key?.credentialId ?? '',
-    requestId: key?.requestId ?? '',
-    requestHash: key?.requestHash ?? NOTHING.result,
-    label: key?.label ?? null,
-    usage: key?.usage ?? '',
-    revision: key?.revision ?? 0,
-    createdAt: key?.createdAt ?? 0,
-  })
-}
-
-function fits(o: SignerServiceOptions, stored: StoredSignerKey, bytes: Uint8Array): boolean {
-  const found = decoded(CERTIFICATE, bytes)
-  return (
-    found !== null &&
-    equalBytes(PUBLIC_PACKAGE.encode(found.key), stored.publicPackage) &&
-    verifyCertificate(found, o.config.roster.roster, o.curves)
-  )
-}
-
-async function keys(o: SignerServiceOptions, body: Uint8Array): Promise<Uint8Array> {
-  const { after, limit } = readable(KEYS_REQUEST, body)
-  const page = o.store.activeKeys(after.length === 32 ? after : null, limit)
-  return KEYS_REPLY.encode({ keyIds: page.map((k) => k.keyId) })
 }
 
 /** Names the session in the log; both sides of an exchange log the same 16 digits. */

@@ -43,7 +43,7 @@ const LOCK_WAIT_MS = 1000
 /**
  * locking_mode before journal_mode: then SQLite never makes shared memory and holds its lock for life, which is the guard
  * against a second host on this file. fullfsync: on macOS an fsync alone leaves the data in the drive. The size limit bounds
- * the log between checkpoints.
+ * the log between checkpoints. secure_delete: what is deleted or replaced is overwritten with zeros and not left in free pages.
  */
 const SETTINGS = `
   PRAGMA locking_mode = EXCLUSIVE;
@@ -55,6 +55,7 @@ const SETTINGS = `
   PRAGMA cache_size = -16384;
   PRAGMA temp_store = MEMORY;
   PRAGMA trusted_schema = OFF;
+  PRAGMA secure_delete = ON;
 `
 
 function connect(path: string): DatabaseSync {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, linkSync, openSync, rmSync } from 'node:fs'
+import { closeSync, fsyncSync, linkSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 function syncDirectory(directory: string): void {
@@ -31,4 +31,23 @@ export function createDurableFile(path: string, fill: (temporary: string) => voi
   }
   syncDirectory(dirname(path))
   return true
+}
+
+/** Replaces `path`, mode 0600, or creates it: after a power cut at any instruction it holds the old text or the new one, whole. */
+export function replaceDurableFile(path: string, text: string): void {
+  const temporary = `${path}.${randomBytes(6).toString('hex')}.new`
+  try {
+    const handle = openSync(temporary, 'wx', 0o600)
+    try {
+      writeFileSync(handle, text)
+      fsyncSync(handle)
+    } finally {
+      closeSync(handle)
+    }
+    renameSync(temporary, path)
+  } catch (error) {
+    rmSync(temporary, { force: true })
+    throw error
+  }
+  syncDirectory(dirname(path))
 }

@@ -1,6 +1,8 @@
 import { equalBytes } from '../../protocol/engine/bytes.ts'
 import type { Scheme, Usage } from '../../protocol/request/document.ts'
+import { BanFile } from './ban-file.ts'
 import { type Database, openDatabase, type Schema } from './database.ts'
+import { PAIR_SCHEMA, type PairStore, pairStore } from './pair-store.ts'
 import { expiry } from './retention.ts'
 
 /** What a request counts under: the same id of another credential or tenant is another request (decisions.md 9). */
@@ -70,6 +72,8 @@ export type Claim = 'new' | 'same' | 'conflict' | 'forgotten'
 export interface SignerStore {
   /** For groupCommit and for closing. */
   readonly database: Database
+  /** Set-ups, checks and bans of DKLs23. */
+  readonly pairs: PairStore
 
   /** Stores a new key as PENDING, before the certificate signature leaves. One request makes one key, ever (decisions.md 3). */
   insertPending(key: SignerKey): 'stored' | { readonly existing: StoredSignerKey }
@@ -150,6 +154,7 @@ const SCHEMA: Schema = {
     ALTER TABLE keys ADD COLUMN update_hash BLOB CHECK ((update_hash IS NULL) = (revision = 0));
     ALTER TABLE keys ADD COLUMN update_receipt BLOB CHECK ((update_receipt IS NULL) = (revision = 0));
     `,
+    PAIR_SCHEMA,
   ],
 }
 
@@ -162,9 +167,16 @@ const BY_REQUEST = 'WHERE credential_id = :credentialId AND tenant = :tenant AND
 /** Only these: a statement refuses names that it does not have. */
 const requestKey = ({ credentialId, tenant, requestId }: RequestKey): RequestKey => ({ credentialId, tenant, requestId })
 
-/** Opens a signer's database, or creates it. @throws StoreError as openDatabase does */
+/** Opens a signer's database and the file of bans beside it, or creates them. @throws StoreError as openDatabase does */
 export function openSignerStore(path: string): SignerStore {
   const database = openDatabase(path, SCHEMA)
+  let pairs: PairStore
+  try {
+    pairs = pairStore(database, new BanFile(`${path}.bans`))
+  } catch (error) {
+    database.close()
+    throw error
+  }
 
   const insertKey = database.statement(`
     INSERT INTO keys VALUES (:keyId, :scheme, 'pending', :epoch, :threshold, :parties, :credentialId, :tenant, :requestId,
@@ -185,7 +197,9 @@ export function openSignerStore(path: string): SignerStore {
   const changeKey = database.statement(`
     UPDATE keys SET usage = :usage, revision = :revision, label = :label, update_hash = :requestHash, update_receipt = :receipt
     WHERE key_id = :keyId`)
-  const anyKey = database.statement<object>('SELECT 1 FROM keys LIMIT 1')
+  const anySealed = database.statement<object>(
+    'SELECT 1 FROM keys UNION ALL SELECT 1 FROM pairs WHERE sealed IS NOT NULL LIMIT 1',
+  )
 
   const used = database.statement<{ readonly requestHash: Uint8Array }>(
     `SELECT request_hash AS requestHash FROM ledger ${BY_REQUEST}`,
@@ -224,6 +238,7 @@ export function openSignerStore(path: string): SignerStore {
 
   return {
     database,
+    pairs,
 
     insertPending: (key) =>
       database.transaction(() => {
@@ -281,6 +296,6 @@ export function openSignerStore(path: string): SignerStore {
     insertWrappedDataKey: (wrapped) => {
       insertDataKey.run({ wrapped })
     },
-    holdsSealedRecords: () => anyKey.get() !== undefined,
+    holdsSealedRecords: () => anySealed.get() !== undefined,
   }
 }

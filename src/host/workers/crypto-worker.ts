@@ -7,7 +7,7 @@ import { readIdentityFile } from '../config/identity-file.ts'
 import { selectCurves } from '../curve/select-curves.ts'
 import { fileKms } from '../kms/file-kms.ts'
 import type { KmsContext } from '../kms/kms-provider.ts'
-import { openRecord, sealRecord } from '../kms/sealing.ts'
+import { recordSeals } from '../kms/record-seals.ts'
 
 /** What a signer's crypto worker starts with: public values and where the secrets are, never a secret. */
 export interface CryptoWorkerData {
@@ -22,6 +22,7 @@ export interface CryptoWorkerData {
   readonly boot: number
   readonly keyCacheSize: number
   readonly hm: boolean
+  readonly dkls23: boolean
 }
 
 // Identity, data key and shares are read, unwrapped and unsealed on this thread; the main thread never holds them.
@@ -29,17 +30,16 @@ export default serveActor(async (data) => {
   const d = data as CryptoWorkerData
   const identity = readIdentityFile(d.identityFile)
   const dataKey = await fileKms(d.kmsFile).unwrap(d.wrappedDataKey, d.kmsContext)
-  const place = (keyId: Uint8Array, epoch: number) => ({ table: 'keys', keyId, party: identity.id, epoch })
   const actor = new CryptoActor({
     identity,
     roster: d.roster,
     authority: { audience: d.audience, credentials: new Map(d.credentials.map((c) => [c.id, c])), curves: selectCurves(d.curve) },
     rng: (length) => randomFillSync(new Uint8Array(length)),
     boot: d.boot,
-    seal: (plain, keyId, epoch) => sealRecord(dataKey, place(keyId, epoch), plain),
-    unseal: (sealed, keyId, epoch) => openRecord(dataKey, place(keyId, epoch), sealed),
+    ...recordSeals(dataKey, identity.id),
     capacity: d.keyCacheSize,
     hm: d.hm,
+    dkls23: d.dkls23,
   })
   return {
     call: (bytes) => actor.call(bytes),

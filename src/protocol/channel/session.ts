@@ -8,7 +8,13 @@ import { decodeEnvelope, encodeEnvelope } from './envelope.ts'
 
 export type End<Result> =
   | { readonly type: 'done'; readonly result: Result }
-  | { readonly type: 'failed'; readonly fault: Fault; readonly exhibits: readonly Uint8Array[] }
+  | {
+      readonly type: 'failed'
+      readonly fault: Fault
+      readonly exhibits: readonly Uint8Array[]
+      /** Digest of what each culprit sent in the round that failed: its direct message if there is one. */
+      readonly evidence: ReadonlyMap<PartyId, Uint8Array>
+    }
 
 /** What one call brought about. */
 export interface Progress<Result, Commit> {
@@ -109,15 +115,18 @@ export class Session<Result, Commit = never> {
     return this.#end === undefined ? progress : { ...progress, end: this.#end }
   }
 
-  #fail(fault: Fault): void {
+  #fail(fault: Fault, received: readonly Accepted[] = []): void {
     this.#runner.stop()
-    this.#end = { type: 'failed', fault, exhibits: this.#o.channel.exhibits() }
+    const evidence = new Map(
+      received.filter(({ envelope }) => fault.culprits.includes(envelope.sender)).map((a) => [a.envelope.sender, a.digest]),
+    )
+    this.#end = { type: 'failed', fault, exhibits: this.#o.channel.exhibits(), evidence }
     this.#o.channel.wipe()
     this.#slots.clear()
   }
 
-  #take(step: Step<Result, Commit>): void {
-    if (step.type === 'failed') return this.#fail(step.fault)
+  #take(step: Step<Result, Commit>, received: readonly Accepted[] = []): void {
+    if (step.type === 'failed') return this.#fail(step.fault, received)
     if (step.type === 'done') {
       this.#end = { type: 'done', result: step.result }
       this.#o.channel.wipe()
@@ -183,7 +192,7 @@ export class Session<Result, Commit = never> {
       this.#slots.delete(round)
       const step = this.#runner.resume(inbox)
       const envelopes = [...mail.broadcasts.values(), ...mail.directs.values()]
-      this.#take(step.type === 'failed' ? { ...step, fault: this.#proven(step.fault, envelopes) } : step)
+      this.#take(step.type === 'failed' ? { ...step, fault: this.#proven(step.fault, envelopes) } : step, envelopes)
     }
   }
 

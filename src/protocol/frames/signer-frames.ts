@@ -66,6 +66,10 @@ export const ROUND = message(
   MAX_FRAME,
 )
 
+/** The session that a ROUND frame is about, from where it stands in every canonical one; null for other bytes. A frame has megabytes. */
+export const sessionOfRound = (frame: Uint8Array): Uint8Array | null =>
+  frame.length > 35 && frame[0] === 0x93 && frame[1] === 0xc4 && frame[2] === 0x20 ? Uint8Array.from(frame.subarray(3, 35)) : null
+
 export const ABORT = message({ sessionId: bytes(32) }, 64)
 
 /** 0: envelopes follow, more to come; 1: done; 2: the session failed; 3: refused before it began. */

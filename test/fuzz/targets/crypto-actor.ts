@@ -1,4 +1,4 @@
-import { ANSWER, COMMAND, COMMANDS, type CommandMessage } from '../../../src/actors/crypto-commands.ts'
+import { ANSWER, encodeCommand } from '../../../src/actors/crypto-commands.ts'
 import { decodeEnvelope } from '../../../src/protocol/channel/envelope.ts'
 import { equalBytes } from '../../../src/protocol/engine/bytes.ts'
 import { ASSEMBLER } from '../../../src/protocol/engine/party.ts'
@@ -108,15 +108,8 @@ export async function open(): Promise<FuzzTarget> {
         const { route, later, frame } = mended(unpackStep(part), container, rows, last)
         if (route === 'certificate' || route === 'keys') continue
         now += later * 1000
-        const command: CommandMessage = {
-          kind: COMMANDS[route],
-          now,
-          frame,
-          known: knownFor(frame, ledger),
-          keys: route === 'updateKey' ? named(frame, rows) : rows,
-          tickets: 0,
-        }
-        const bytes = actor.call(COMMAND.encode(command))
+        const keys = route === 'updateKey' ? named(frame, rows) : rows
+        const bytes = actor.call(encodeCommand(route, now, { frame, known: knownFor(frame, ledger), keys }))
         for (const secret of secrets) promise(!holds(bytes, secret), 'an answer holds a secret')
         const { reply, claims, refusals, update } = ANSWER.decode(bytes)
         if (update !== null)

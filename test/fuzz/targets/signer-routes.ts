@@ -1,9 +1,12 @@
 import { rmSync } from 'node:fs'
 import { pino } from 'pino'
-import { ANSWER, COMMAND, COMMANDS } from '../../../src/actors/crypto-commands.ts'
+import { ANSWER, encodeCommand } from '../../../src/actors/crypto-commands.ts'
 import { createMetrics } from '../../../src/host/metrics.ts'
+import type { CryptoClient } from '../../../src/host/signer/crypto-client.ts'
+import { PairDesk } from '../../../src/host/signer/pair-desk.ts'
 import { signerMetrics } from '../../../src/host/signer/signer-metrics.ts'
 import { signerHandlers } from '../../../src/host/signer/signer-service.ts'
+import { groupCommit } from '../../../src/host/store/group-commit.ts'
 import { openSignerStore, type SignerStore } from '../../../src/host/store/signer-store.ts'
 import { decodeEnvelope } from '../../../src/protocol/channel/envelope.ts'
 import { memberOf } from '../../../src/protocol/channel/roster.ts'
@@ -153,7 +156,22 @@ export async function open(): Promise<FuzzTarget> {
           url: `https://signer-${id}`,
           tlsFingerprint: toHex(tlsFingerprint),
         }))
+        const crypto: CryptoClient = {
+          ask: async (kind, fields = {}) => ANSWER.decode(actor.call(encodeCommand(kind, now, fields))),
+        }
+        const shared = { crypto, now: () => now, log: pino({ level: 'silent' }), metrics }
+        const commits = groupCommit(store.database)
+        const pairs = new PairDesk({
+          ...shared,
+          self: SELF,
+          roster: TRIO.roster,
+          offered: true,
+          pairs: store.pairs,
+          commits,
+        })
         const handlers = signerHandlers({
+          ...shared,
+          pairs,
           config: {
             index: SELF,
             roster: { roster: TRIO.roster, audience: AUDIENCE, signers: addresses },
@@ -161,19 +179,9 @@ export async function open(): Promise<FuzzTarget> {
             curve: 'native',
           },
           store,
-          crypto: {
-            ask: async (kind, fields = {}) => {
-              const frame = new Uint8Array(0)
-              const command = { kind: COMMANDS[kind], now, frame, known: [], keys: [], tickets: 0, ...fields }
-              return ANSWER.decode(actor.call(COMMAND.encode(command)))
-            },
-          },
           curves: TRIO.curves,
           version: '0',
-          now: () => now,
           ready: () => true,
-          log: pino({ level: 'silent' }),
-          metrics,
         })
         let last: Uint8Array | undefined
         const sessions = new Map<string, readonly (readonly Uint8Array[])[]>()

@@ -42,7 +42,7 @@ describe('loadConfig', () => {
       dataDir: join(set.dataDir, 'signer-2'),
       identityFile: join(set.dataDir, 'signer-2', 'identity.key'),
       kms: { provider: 'local', file: join(set.dataDir, 'signer-2', 'kms.key') },
-      ecdsaEngines: ['hm'],
+      ecdsaEngines: ['hm', 'dkls23'],
       curve: 'native',
       logLevel: 'info',
     })

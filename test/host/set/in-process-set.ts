@@ -5,14 +5,17 @@ import { join } from 'node:path'
 import { type Logger, pino } from 'pino'
 import { AssemblerActor } from '../../../src/actors/assembler-actor.ts'
 import { CryptoActor } from '../../../src/actors/crypto-actor.ts'
-import { ANSWER, COMMAND, COMMANDS } from '../../../src/actors/crypto-commands.ts'
+import { ANSWER, encodeCommand } from '../../../src/actors/crypto-commands.ts'
 import type { SignerLink } from '../../../src/actors/round.ts'
 import type { SessionReport } from '../../../src/actors/signing-scheduler.ts'
 import type { CoordinatorConfig } from '../../../src/host/config/config.ts'
 import { type CoordinatorTimes, createCoordinator } from '../../../src/host/coordinator/coordinator.ts'
 import { loadNativeCurves } from '../../../src/host/curve/native-curves.ts'
-import { openRecord, sealRecord } from '../../../src/host/kms/sealing.ts'
+import { recordSeals } from '../../../src/host/kms/record-seals.ts'
+import { openRecord } from '../../../src/host/kms/sealing.ts'
 import { createMetrics } from '../../../src/host/metrics.ts'
+import type { CryptoClient } from '../../../src/host/signer/crypto-client.ts'
+import { PairDesk } from '../../../src/host/signer/pair-desk.ts'
 import { signerMetrics } from '../../../src/host/signer/signer-metrics.ts'
 import { signerHandlers } from '../../../src/host/signer/signer-service.ts'
 import { openCoordinatorStore } from '../../../src/host/store/coordinator-store.ts'
@@ -43,6 +46,8 @@ export interface SetOptions {
   >
   /** Signers that their operator does not let take part in hm. */
   readonly withoutHm?: readonly PartyId[]
+  /** Signers that their operator does not let take part in DKLs23. */
+  readonly withoutDkls23?: readonly PartyId[]
   readonly log?: Logger
   /** Whom the signers know beside alice and bob. */
   readonly credentials?: readonly Credential[]
@@ -102,7 +107,7 @@ async function within(ms: number, answer: Promise<Uint8Array>): Promise<Uint8Arr
  * `revive`, `restart`, `loseWorker`, `restartCoordinator`, `clocks`).
  */
 export async function inProcessSet(options: SetOptions = {}) {
-  const { n = 3, threshold = 2, times = TIMES, withoutHm = [], log = pino({ level: 'silent' }) } = options
+  const { n = 3, threshold = 2, times = TIMES, withoutHm = [], withoutDkls23 = [], log = pino({ level: 'silent' }) } = options
   const curves = loadNativeCurves()
   const { dir, secrets } = options.founded ?? { dir: mkdtempSync(join(tmpdir(), 'quorate-set-')), secrets: newSecrets(n) }
   const { hosts, seeds } = secrets
@@ -144,7 +149,6 @@ export async function inProcessSet(options: SetOptions = {}) {
     const identity = identities[index] as (typeof identities)[number]
     const dataKey = dataKeys[index] as Uint8Array
     const store = openSignerStore(join(dir, `signer-${identity.id}.db`))
-    const place = placeOf(identity.id)
     const makeActor = () =>
       new CryptoActor({
         // Copies: an actor wipes its identity at its end.
@@ -159,8 +163,8 @@ export async function inProcessSet(options: SetOptions = {}) {
         capacity: 300,
         hm: !withoutHm.includes(identity.id),
         authority: { audience, curves, credentials: new Map(credentials.map((c) => [c.id, c])) },
-        seal: (plain, keyId, epoch) => sealRecord(dataKey, place(keyId, epoch), plain),
-        unseal: (sealed, keyId, epoch) => openRecord(dataKey, place(keyId, epoch), sealed),
+        dkls23: !withoutDkls23.includes(identity.id),
+        ...recordSeals(dataKey, identity.id),
       })
     const now = clock(identity.id)
     const signer = {
@@ -172,23 +176,29 @@ export async function inProcessSet(options: SetOptions = {}) {
       silent: false,
       ready: true,
       handlers: {} as ReturnType<typeof signerHandlers>,
+      pairs: undefined as unknown as PairDesk,
       makeActor,
     }
+    const crypto: CryptoClient = {
+      ask: async (kind, fields = {}) => ANSWER.decode(signer.actor.call(encodeCommand(kind, now(), fields))),
+    }
+    const shared = { crypto, now, log, metrics: METRICS }
+    signer.pairs = new PairDesk({
+      ...shared,
+      self: identity.id,
+      roster,
+      offered: !withoutDkls23.includes(identity.id),
+      pairs: store.pairs,
+      commits: groupCommit(store.database),
+    })
     signer.handlers = signerHandlers({
+      ...shared,
+      pairs: signer.pairs,
       config: { index: identity.id, roster: rosterFile, credentials, curve: 'native' },
       store,
-      crypto: {
-        ask: async (kind, fields = {}) => {
-          const empty = { frame: new Uint8Array(0), known: [], keys: [], tickets: 0 }
-          return ANSWER.decode(signer.actor.call(COMMAND.encode({ kind: COMMANDS[kind], now: now(), ...empty, ...fields })))
-        },
-      },
       curves,
       version: '0',
-      now,
       ready: () => signer.ready,
-      log,
-      metrics: METRICS,
     })
     return signer
   }
@@ -304,6 +314,8 @@ export async function inProcessSet(options: SetOptions = {}) {
       return KEY_SECRET.decode(openRecord(dataKeys[id - 1] as Uint8Array, placeOf(id)(keyId, epoch), row.sealedShare))
     },
     identities,
+    /** What a signer's data key seals and opens. */
+    sealsOf: (id: PartyId) => recordSeals(dataKeys[id - 1] as Uint8Array, id),
     /** The coordinator's key directory is lost. */
     forgetKeys: () => {
       for (const table of ['deliveries', 'keys']) set.store.database.statement(`DELETE FROM ${table}`).run()
