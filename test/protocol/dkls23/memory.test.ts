@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { inKernel } from '../../../src/protocol/dkls23/kernel/kernel.ts'
 import { type RvoleContext, RvoleReceiver, RvoleSender } from '../../../src/protocol/dkls23/rvole.ts'
 import { type Rng, wipe } from '../../../src/protocol/engine/bytes.ts'
 import { findLive } from '../../simulator/live-bytes.ts'
@@ -109,5 +110,40 @@ describe('C-05, 14.7 memory: after wipe() no secret of a multiplication is alive
       expect(findLive(ofBob)).toEqual([])
       expect(bob.nonce).toHaveLength(32)
     }
+  })
+})
+
+describe('C-05, 14.7 memory: the kernel', () => {
+  /** Its memory after a whole multiplication with these secrets, under the same nonces, set-up name and session. */
+  const memoryAfter = (delta: Uint8Array, choices: Uint8Array, input: Uint8Array): Uint8Array => {
+    const receiver = { ...receiverSetup(), psid: fromHex(known.psid) }
+    const { seeds0, seeds1 } = receiver
+    const seeds = seeds1.map((byte, at) => (((delta[at >> 7] as number) >> ((at >> 4) & 7)) & 1 ? (seeds0[at] as number) : byte))
+    const [nonceB, nonceA, hat] = [known.bobDraws[0], known.aliceDraws[0], known.aliceDraws[1]] as readonly string[] as [
+      string,
+      string,
+      string,
+    ]
+    const bob = new RvoleReceiver(context(), receiver, draws([nonceB, Buffer.from(choices).toString('hex')]))
+    const alice = RvoleSender.accept(context(), { psid: receiver.psid, delta, seeds }, bob.message)
+    bob.finish(alice.answer([0], [input], [input], draws([nonceA, hat])).message, [0])
+    return inKernel(0, ({ exports }) => new Uint8Array(exports.memory.buffer).slice())
+  }
+
+  it('holds the same bytes afterwards whatever the secrets were, but for what was sent and a hash of what was sent', () => {
+    const one = new Uint8Array(32)
+    one[31] = 1
+    const [low, high] = [
+      memoryAfter(new Uint8Array(16).fill(1), new Uint8Array(68), one),
+      memoryAfter(new Uint8Array(16).fill(0xa5), new Uint8Array(68).fill(0x5a), fromHex(known.u)),
+    ] as const
+    // The stream of the check's coefficients is made 128 bytes at a time.
+    const sent = inKernel(0, ({ exports: { CHI, TRANSFERS } }) => [
+      { from: CHI.value, to: CHI.value + 128 },
+      { from: TRANSFERS.value, to: TRANSFERS.value + 416 * 96 },
+    ])
+    const places = Array.from(low.keys()).filter((at) => low[at] !== high[at])
+    expect(places.filter((at) => !sent.some(({ from, to }) => at >= from && at < to))).toEqual([])
+    expect(places.length).toBeGreaterThan(416 * 48)
   })
 })

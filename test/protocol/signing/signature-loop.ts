@@ -3,6 +3,9 @@ import { utf8ToBytes } from '@noble/hashes/utils.js'
 import { expect } from 'vitest'
 import { toHex } from '../../../src/protocol/engine/bytes.ts'
 import type { EcdsaScheme } from '../../../src/protocol/request/document.ts'
+import { nativeCurves } from '../../simulator/world.ts'
+import { assembleRun as assembleDkls, type DklsScheme, ends, makeDklsCase, runDkls } from '../dkls23/dkls-run.ts'
+import { expectEcdsa as expectDkls, opensslAccepts as opensslTakes } from '../dkls23/verify-signature.ts'
 import { assembleRun as assembleFrost, type FrostScheme, makeFrostCase, runFrost } from '../frost/frost-run.ts'
 import { expectFrost, signed as frostSigned } from '../frost/verify-signature.ts'
 import { assembleRun as assembleHm, groupOf, makeHmCase, runHm } from '../hm/hm-run.ts'
@@ -32,6 +35,33 @@ export function ecdsaLoop(scheme: EcdsaScheme, name: string, batches: number, si
       const { signature, recovery } = hmSigned(outcome)
       expect(opensslAccepts(signature, messages[b] as Uint8Array, publicKey, scheme)).toBe(true)
       expect(BigInt(`0x${toHex(signature.subarray(32))}`) <= groupOf(c).order / 2n).toBe(true)
+      nonces.add(toHex(signature.subarray(0, 32)))
+      recoveries.add(recovery as number)
+    })
+  }
+  return { count: batches * size, nonces, recoveries }
+}
+
+/**
+ * The same for DKLs23: two of three signers, over one set-up of the pair for all batches, as a set of hosts would. noble and OpenSSL
+ * verify.
+ */
+export function dklsLoop(scheme: DklsScheme, name: string, batches: number, size: number): LoopResult {
+  const nonces = new Set<string>()
+  const recoveries = new Set<number>()
+  const { pairs } = makeDklsCase({ scheme, seed: name })
+  const half = nativeCurves[scheme === 'ecdsa-p256' ? 'p256' : 'secp256k1'].order / 2n
+  for (const batch of numbered(name, batches)) {
+    const messages = numbered(batch, size).map(utf8ToBytes)
+    const c = { ...makeDklsCase({ scheme, digests: messages.map((m) => sha256(m)), seed: batch }), pairs }
+    const run = runDkls(c, { name: batch })
+    expect(ends(run)).toEqual({ 1: 'done', 2: 'done' })
+    assembleDkls(c, run).forEach((outcome, b) => {
+      const { publicKey, input } = c.items[b] as (typeof c.items)[0]
+      expectDkls(scheme, outcome, publicKey, input)
+      expect(opensslTakes(scheme, outcome, messages[b] as Uint8Array, publicKey)).toBe(true)
+      const { signature, recovery } = hmSigned(outcome)
+      expect(BigInt(`0x${toHex(signature.subarray(32))}`) <= half).toBe(true)
       nonces.add(toHex(signature.subarray(0, 32)))
       recoveries.add(recovery as number)
     })
