@@ -19,13 +19,16 @@ export class WorkerError extends Error {
   readonly code: WorkerErrorCode
   readonly index: number
   readonly detail: string
+  /** false: the call never left this thread, so the worker has done nothing about it. */
+  readonly reached: boolean
 
-  constructor(code: WorkerErrorCode, index: number, detail = '') {
+  constructor(code: WorkerErrorCode, index: number, detail = '', reached = true) {
     super(`${code}: ${MEANING[code]} (worker ${index})`)
     this.name = 'WorkerError'
     this.code = code
     this.index = index
     this.detail = detail
+    this.reached = reached
   }
 }
 
@@ -142,10 +145,10 @@ export class WorkerPool {
 
   /**
    * Sends bytes to a worker and resolves with its answer. Calls to one worker are answered in order.
-   * @throws WorkerError (as a rejection) WORKER_LOST also when the answer may have been on its way: the worker may have acted
+   * @throws WorkerError (as a rejection) WORKER_LOST also when the answer may have been on its way: the worker may have acted if `reached`
    */
   call(index: number, bytes: Uint8Array): Promise<Uint8Array> {
-    const refuse = (code: WorkerErrorCode) => Promise.reject(new WorkerError(code, index))
+    const refuse = (code: WorkerErrorCode) => Promise.reject(new WorkerError(code, index, '', false))
     if (!Number.isInteger(index) || index < 0 || index >= this.count) return Promise.reject(new RangeError(`no worker ${index}`))
     if (this.#closing !== undefined) return refuse('STOPPED')
     const live = this.#live[index]

@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { Answer, CommandMessage } from '../../actors/crypto-commands.ts'
 import { memberOf, type Roster } from '../../protocol/channel/roster.ts'
 import { equalBytes, toHex } from '../../protocol/engine/bytes.ts'
+import { type FaultCode, VERDICTS } from '../../protocol/engine/fault.ts'
 import type { PartyId } from '../../protocol/engine/party.ts'
 import { PAIR_STATES, type STATUS, sessionOfRound } from '../../protocol/frames/signer-frames.ts'
 import type { GroupCommit } from '../store/group-commit.ts'
@@ -44,6 +45,9 @@ export interface CheckedSession {
 }
 
 type Judgement = NonNullable<Answer['judgement']>
+
+/** What a coordinator hears of a ban. Which check on secrets it was is for this signer's operator alone (protocols.md 12). */
+const toldOf = (code: string): string => (Object.hasOwn(VERDICTS, code) && VERDICTS[code as FaultCode] === 'ban' ? 'ABORT' : code)
 
 /**
  * The main thread's part of DKLs23: which sessions run checks on long-lived secrets and with whom, what is on the disk before such a check
@@ -162,9 +166,8 @@ export class PairDesk implements PairOffice {
   /** The worker has not answered, and may have evaluated the check. */
   async lost(session: CheckedSession, error: unknown): Promise<void> {
     session.inHand -= 1
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
-    // These two never reached it.
-    if (code === 'OVERLOADED' || code === 'STOPPED') return await this.#unmark(session)
+    // While the worker starts again, frames keep coming: of these it has seen nothing.
+    if (error instanceof Error && 'reached' in error && error.reached === false) return await this.#unmark(session)
     this.#burnt(this.#o.pairs.burn(this.#o.now(), session.id))
   }
 
@@ -236,7 +239,7 @@ export class PairDesk implements PairOffice {
       state: PAIR_STATES[state],
       pairId: named && setup !== null ? setup.pairId : new Uint8Array(0),
       signatures: named ? signatures : 0,
-      code: unstored?.code ?? ban?.code ?? '',
+      code: toldOf(unstored?.code ?? ban?.code ?? ''),
     }
   }
 

@@ -35,7 +35,7 @@ export interface PairRow extends PairPlace {
   readonly setup: StoredSetup | null
   /** Of the set-up in use: counted when they are begun. */
   readonly signatures: number
-  /** Stops during a check, over all set-ups until an operator lifts a ban. */
+  /** Stops during a check within a day, over all set-ups. */
   readonly crashes: number
   readonly strikes: number
   /** Exactly when `banned`. */
@@ -50,12 +50,12 @@ export interface CheckedSession {
   readonly signatures: number
 }
 
-/** Why a peer was banned whose checks this host did not live to see three times. */
+/** Why a peer was banned whose checks this host did not live to see three times within a day. Each time its seeds went, so nothing adds up. */
 export const BURNT = 'BURNT'
 const MAX_CRASHES = 3
 /** Provable misbehaviour that shows nobody a secret: so many times within a day, then an operator has to look (attacks.md O-13). */
 export const MAX_STRIKES = 16
-const STRIKE_WINDOW_MS = 24 * 60 * 60 * 1000
+const WINDOW_MS = 24 * 60 * 60 * 1000
 
 const NOTHING = new Uint8Array(32)
 
@@ -77,7 +77,7 @@ export interface PairStore {
   ban(place: PairPlace, ban: Ban): void
   /** @returns whether this was one too many, so that the peer is now banned. */
   strike(place: PairPlace, ban: Ban): boolean
-  /** Every peer in a check whose end nobody will know: {@link BURNT}, the third time banned. @param sessionId of one session; else all */
+  /** Every peer in a check whose end nobody will know: {@link BURNT}, the third time within a day banned. @param sessionId of one session; else all */
   burn(now: number, sessionId?: Uint8Array): readonly PairPlace[]
   /** An operator gives up a set-up. @returns what the status was. */
   renew(place: PairPlace): PairStatus
@@ -95,6 +95,7 @@ export const PAIR_SCHEMA = `
     serial INTEGER NOT NULL,
     signatures INTEGER NOT NULL,
     crashes INTEGER NOT NULL,
+    crashes_since INTEGER NOT NULL,
     strikes INTEGER NOT NULL,
     strikes_since INTEGER NOT NULL,
     PRIMARY KEY (peer_key, roster_hash)
@@ -125,6 +126,7 @@ interface Row extends PairPlace {
   readonly serial: number
   readonly signatures: number
   readonly crashes: number
+  readonly crashesSince: number
   readonly strikes: number
   readonly strikesSince: number
 }
@@ -137,6 +139,7 @@ const FRESH = {
   serial: 0,
   signatures: 0,
   crashes: 0,
+  crashesSince: 0,
   strikes: 0,
   strikesSince: 0,
 } as const
@@ -145,12 +148,12 @@ const GONE = { pairId: null, sealed: null, signatures: 0 } as const
 /** The pairs of an open signer store. Brings database and ban file to the same state: whichever remembers more wins. */
 export function pairStore(database: Database, bans: BanFile): PairStore {
   const select = database.statement<Row>(`
-    SELECT peer_key AS peerKey, roster_hash AS rosterHash, status, pair_id AS pairId, sealed, serial, signatures, crashes, strikes,
-      strikes_since AS strikesSince FROM pairs WHERE ${AT}`)
+    SELECT peer_key AS peerKey, roster_hash AS rosterHash, status, pair_id AS pairId, sealed, serial, signatures, crashes,
+      crashes_since AS crashesSince, strikes, strikes_since AS strikesSince FROM pairs WHERE ${AT}`)
   const everywhere = database.statement<PairPlace>('SELECT peer_key AS peerKey, roster_hash AS rosterHash FROM pairs')
   const upsert = database.statement(`
     INSERT OR REPLACE INTO pairs
-    VALUES (:peerKey, :rosterHash, :status, :pairId, :sealed, :serial, :signatures, :crashes, :strikes, :strikesSince)`)
+    VALUES (:peerKey, :rosterHash, :status, :pairId, :sealed, :serial, :signatures, :crashes, :crashesSince, :strikes, :strikesSince)`)
   const count = database.statement(`UPDATE pairs SET signatures = signatures + :signatures WHERE ${AT}`)
   const mark = database.statement('INSERT OR IGNORE INTO pair_checks VALUES (:sessionId, :peerKey, :rosterHash)')
   const marked = database.statement<PairPlace & { readonly sessionId: Uint8Array }>(`
@@ -189,7 +192,9 @@ export function pairStore(database: Database, bans: BanFile): PairStore {
   const burnOne = (place: PairPlace, sessionId: Uint8Array, now: number): void => {
     const row = rowAt(place)
     if (row.status !== 'ok') return
-    const burnt = { ...row, ...GONE, status: 'burnt' as const, crashes: row.crashes + 1 }
+    const recent = now - row.crashesSince < WINDOW_MS
+    const counted = recent ? { crashes: row.crashes + 1 } : { crashes: 1, crashesSince: now }
+    const burnt = { ...row, ...GONE, status: 'burnt' as const, ...counted }
     if (burnt.crashes < MAX_CRASHES) upsert.run(burnt)
     else setBan(burnt, { code: BURNT, sessionId, evidence: NOTHING, bannedAt: now })
   }
@@ -214,7 +219,7 @@ export function pairStore(database: Database, bans: BanFile): PairStore {
 
   return {
     get: (place) => {
-      const { pairId, sealed, serial: _, strikesSince: __, ...row } = rowAt(place)
+      const { pairId, sealed, serial: _, crashesSince: __, strikesSince: ___, ...row } = rowAt(place)
       return { ...row, setup: pairId === null || sealed === null ? null : { pairId, sealed }, ban: banAt(place) }
     },
     put: (place, { pairId, sealed }) =>
@@ -249,7 +254,7 @@ export function pairStore(database: Database, bans: BanFile): PairStore {
       const banned = database.transaction(() => {
         const row = rowAt(place)
         if (row.status === 'banned') return false
-        const recent = ban.bannedAt - row.strikesSince < STRIKE_WINDOW_MS
+        const recent = ban.bannedAt - row.strikesSince < WINDOW_MS
         const struck = recent ? { ...row, strikes: row.strikes + 1 } : { ...row, strikes: 1, strikesSince: ban.bannedAt }
         if (struck.strikes >= MAX_STRIKES) setBan(struck, ban)
         else upsert.run(struck)
@@ -278,7 +283,7 @@ export function pairStore(database: Database, bans: BanFile): PairStore {
       durably(place, () => {
         const row = rowAt(place)
         if (row.status !== 'banned') return 'not-banned'
-        upsert.run({ ...row, ...GONE, status: 'none', crashes: 0, strikes: 0, strikesSince: 0 })
+        upsert.run({ ...row, ...GONE, status: 'none', crashes: 0, crashesSince: 0, strikes: 0, strikesSince: 0 })
         liftBan.run({ ...at(place), now })
         return 'lifted'
       }),

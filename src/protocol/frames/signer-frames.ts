@@ -113,7 +113,7 @@ const pairStatusShape = struct({
   pairId: bytes({ max: 32 }),
   /** Made with this set-up. From 2^20 on it should be made anew (decisions.md 6). */
   signatures: uint(2 ** 32 - 1),
-  /** `banned`: the fault that did it, or `BURNT` for three crashes during checks; else empty. */
+  /** `banned`: the fault that did it (`ABORT` for all checks on secrets), or `BURNT` for crashes during checks; else empty. */
   code: text(40),
 })
 

@@ -227,6 +227,17 @@ describe('a check that nobody saw the end of', () => {
     expect(store.pairs.get(place(2))).toEqual(NEW)
   })
 
+  it('14.4 crash: power cuts that are days apart ban nobody, however many: the seeds went with each', () => {
+    const DAY = 24 * 60 * 60 * 1000
+    for (let cut = 0; cut < 10; cut++) {
+      store.pairs.put(place(2), setup(2))
+      store.pairs.enter(session(cut))
+      reopen()
+      store.pairs.burn(NOW + cut * 0.6 * DAY)
+      expect(store.pairs.get(place(2))).toMatchObject({ status: 'burnt', setup: null, crashes: 1 + (cut % 2) })
+    }
+  })
+
   it('14.4 crash: burns every peer of the session and no other; what was left or banned before is not counted', () => {
     for (const peer of [2, 3, 4, 5]) store.pairs.put(place(peer), setup(peer))
     store.pairs.enter(session(1, [2, 3]))
