@@ -169,10 +169,27 @@ describe('message 2 of a wrong form', () => {
     refused(new Uint8Array(2 ** 22))
   })
 
-  it('a list of present instances that is none is a mistake of ours', () => {
-    for (const wrong of [[1, 0], [0, 0], [3], [-1], [0.5]]) expect(() => scene.bob().finish(message, wrong)).toThrow(RangeError)
+  it('a list of present instances that is none, or inputs for others, are a mistake of ours', () => {
     const again = RvoleSender.accept(scene.context, scene.pair.sender, scene.bob().message)
-    expect(() => again.answer([0, 1, 2], inputs, inputs, scene.rng)).toThrow(RangeError)
+    for (const wrong of [
+      [1, 0],
+      [0, 0],
+      [2, 3],
+      [-1, 0],
+      [0, 0.5],
+    ]) {
+      expect(() => scene.bob().finish(message, wrong)).toThrow(RangeError)
+      expect(() => again.answer(wrong, inputs, inputs, scene.rng)).toThrow(RangeError)
+    }
+    const three = [...inputs, scene.group.randomScalar(scene.rng)]
+    for (const [u, v] of [
+      [three, inputs],
+      [inputs, three],
+    ] as const) {
+      expect(() => again.answer(present, u, v, scene.rng)).toThrow(RangeError)
+    }
+    // None of these attempts was one.
+    expect(again.answer(present, inputs, inputs, scene.rng).cu).toHaveLength(2)
   })
 })
 
