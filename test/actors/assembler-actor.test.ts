@@ -3,10 +3,13 @@ import { p256 } from '@noble/curves/nist.js'
 import { schnorr, secp256k1 } from '@noble/curves/secp256k1.js'
 import { describe, expect, it } from 'vitest'
 import { AssemblerActor } from '../../src/actors/assembler-actor.ts'
+import { ASSEMBLE, ASSEMBLED } from '../../src/actors/assembler-commands.ts'
 import type { Answer } from '../../src/actors/crypto-commands.ts'
 import { decodeEnvelope, type Envelope, encodeEnvelope } from '../../src/protocol/channel/envelope.ts'
 import { signingInput } from '../../src/protocol/request/digest.ts'
 import { isEcdsa, parseDocument, SCHEMES, type Scheme, type SignDocument } from '../../src/protocol/request/document.ts'
+import { makeDklsCase, runDkls } from '../protocol/dkls23/dkls-run.ts'
+import { bytes32 } from '../protocol/signing/dealt-key.ts'
 import { actorSet } from './actor-set.ts'
 
 const changed = (answer: Answer, at: number): Answer => ({
@@ -68,6 +71,51 @@ describe.each(SCHEMES)('U-01, U-02 the assembler of %s', (scheme) => {
       const out = assembled([changed(openings[0] as Answer, at), ...openings.slice(1)], answers)
       expect(out.outcomes.filter((o) => o.type === 0)).toEqual([])
     }
+  })
+})
+
+describe('U-01, U-02 the assembler of DKLs23', () => {
+  const c = makeDklsCase({ seed: 'assembler actor', digests: [bytes32('one'), bytes32('two')] })
+  const run = runDkls(c)
+  /** Bodies as they stand in envelopes: the channel's key before the opening. */
+  const bodies = (round: number): readonly Uint8Array[] =>
+    c.signers.map((id) => {
+      const sent = run.sent.find((p) => p.from === id && p.round === round && p.kind !== 'direct')
+      return (decodeEnvelope(sent?.bytes as Uint8Array) as Envelope).body
+    })
+  const assembled = (answers: readonly Uint8Array[]) =>
+    ASSEMBLED.decode(
+      new AssemblerActor(c.world.curves).call(
+        ASSEMBLE.encode({
+          engine: 'dkls23',
+          scheme: c.scheme,
+          sessionId: run.sessionId,
+          threshold: 2,
+          signers: c.signers,
+          kids: [],
+          tickets: [],
+          items: c.items.map((item) => ({ ...item, verifyingShares: [] })),
+          openings: bodies(1),
+          answers,
+        }),
+      ),
+    )
+
+  it('lets an honest batch out whole, and of a changed answer nothing wrong', () => {
+    const whole = assembled(bodies(3))
+    expect([whole.code, whole.outcomes.map((o) => o.type)]).toEqual(['', [0, 0]])
+    for (const [b, o] of whole.outcomes.entries()) {
+      expect(
+        verifies(c.scheme, o.signature, c.items[b]?.input as Uint8Array, c.items[b]?.publicKey as Uint8Array),
+      ).toBe(true)
+    }
+    const [first, second] = bodies(3) as [Uint8Array, Uint8Array]
+    const last = first.length - 1
+    const out = assembled([first.with(last, (first[last] as number) ^ 1), second])
+    expect(out.outcomes.map((o) => [o.type, o.code])).toEqual([
+      [0, ''],
+      [2, 'SIG_INVALID'],
+    ])
   })
 })
 

@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
 import { toHex } from '../../src/protocol/engine/bytes.ts'
+import { makeDklsCase, runDkls } from '../protocol/dkls23/dkls-run.ts'
 import { runPair } from '../protocol/dkls23/pair-run.ts'
 import { FROST_SCHEMES, makeFrostCase, runFrost } from '../protocol/frost/frost-run.ts'
 import { makeHmCase, runHm } from '../protocol/hm/hm-run.ts'
@@ -14,6 +15,7 @@ type Play = (rules: readonly Rule[]) => Run<unknown, unknown>
 
 const five = makeWorld({ ids: 5, seed: 'schedules' })
 const hm = makeHmCase({ seed: 'schedules' })
+const dkls = makeDklsCase({ seed: 'schedules', threshold: 3 })
 const frost = FROST_SCHEMES.map((scheme) => makeFrostCase({ scheme, seed: 'schedules', threshold: 3 }))
 
 /** Every protocol, with one seed: who says what is fixed, and only the order in which it arrives is left. */
@@ -23,6 +25,7 @@ export const SCHEDULED: Readonly<Record<string, Play>> = {
   prss: (rules) => runEstablish({ world: five, threshold: 3, signers: [1, 2, 3, 4, 5], seed: 'schedules', rules }),
   'pair set-up': (rules) => runPair({ world: five, signers: [2, 4], seed: 'schedules', rules }),
   hm: (rules) => runHm(hm, { rules }),
+  'DKLs23 signing': (rules) => runDkls(dkls, { rules }),
   ...Object.fromEntries(frost.map((c) => [`FROST, ${c.scheme}`, (rules: readonly Rule[]) => runFrost(c, { rules })])),
 }
 

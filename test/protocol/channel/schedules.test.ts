@@ -51,6 +51,6 @@ describe('14.1 lost and reordered', () => {
 describe('T-04 random schedules, with the same result as the ordered run', () => {
   // A thousand in all; npm run test:long makes it a thousand for each protocol.
   it.each(Object.keys(SCHEDULED))('%s', (name) =>
-    expectSameInAnyOrder(name, /pair/.test(name) ? 4 : /prss/.test(name) ? 15 : /key/.test(name) ? 50 : 300),
+    expectSameInAnyOrder(name, /pair|DKLs/.test(name) ? 4 : /prss/.test(name) ? 15 : /key/.test(name) ? 50 : 300),
   )
 })

@@ -38,6 +38,16 @@ describe.each(SCHEMES)('DKLs23 signs, %s', (scheme) => {
     expectAllSigned(makeDklsCase({ scheme, ids, threshold, signers, digests, seed: 'honest' }), signers.join())
   })
 
+  it('a full batch: 64 items, whose largest message fits into an envelope and all of whose messages fit into a reply', () => {
+    const c = makeDklsCase({ scheme, digests: numbered('full', 64).map(bytes32), seed: 'full batch' })
+    const run = runDkls(c)
+    expectBatch(c, assembleRun(c, run))
+    const lengths = run.sent.filter((p) => p.from === 1 && p.round === 2).map((p) => p.bytes.length)
+    expect(lengths).toHaveLength(1)
+    expect(lengths[0]).toBeGreaterThan(2_500_000)
+    expect(lengths[0]).toBeLessThan(2_700_000)
+  })
+
   it('what OpenSSL accepts', () => {
     const messages = numbered('message', 3).map(utf8ToBytes)
     const c = makeDklsCase({ scheme, digests: messages.map((m) => sha256(m)), seed: 'openssl' })

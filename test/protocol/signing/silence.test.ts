@@ -3,6 +3,8 @@ import { concat } from '../../../src/protocol/engine/bytes.ts'
 import type { Exchange } from '../../../src/protocol/engine/round.ts'
 import type { Proof } from '../../../src/protocol/keygen/proof.ts'
 import { nativeCurves } from '../../simulator/world.ts'
+import { makeDklsCase, runDkls } from '../dkls23/dkls-run.ts'
+import { extends_, multiplies, multipliesOnly } from '../dkls23/rogue.ts'
 import { openingsOf as frostOpenings, makeFrostCase, runFrost } from '../frost/frost-run.ts'
 import { openingsOf as hmOpenings, makeHmCase, runHm } from '../hm/hm-run.ts'
 import { keygen, outcome } from '../keygen/keygen-fixture.ts'
@@ -51,6 +53,22 @@ describe('T-15 a bad proof, and the honest say nothing more', () => {
       const run = runFrost(c, { malicious: new Map([[MALICIOUS, { send: saying(1, change) }]]) })
       expect(run.ends.get(1)?.type).toBe('failed')
       expect(run.assembler.get(1)).toBeUndefined()
+      expect(run.commits.get(1)).toEqual([])
+    }
+  })
+
+  it('DKLs23: an extension or a product that fails its check: no message of the next round, no share leaves', () => {
+    const c = makeDklsCase({ seed: 'silence', signers: [1, MALICIOUS] })
+    const lies = [
+      [1, extends_(MALICIOUS, (one) => ({ ...one, x: lastBit(one.x) }))],
+      [2, multipliesOnly(MALICIOUS, (two) => ({ ...two, mu: lastBit(two.mu) }))],
+      [2, multiplies(MALICIOUS, (m) => ({ ...m, gammaU: m.gammaV }))],
+      [2, multiplies(MALICIOUS, (m) => ({ ...m, salt: lastBit(m.salt) }))],
+    ] as const
+    for (const [round, malicious] of lies) {
+      const run = runDkls(c, { malicious })
+      expect(run.ends.get(1)?.type).toBe('failed')
+      expect(run.sent.filter((p) => p.from === 1 && p.round > round)).toEqual([])
       expect(run.commits.get(1)).toEqual([])
     }
   })
