@@ -1,8 +1,9 @@
 import type { EcdsaGroup } from '../curve/group.ts'
-import { concat, equalBytes, type Rng, wipe } from '../engine/bytes.ts'
+import { concat, type Rng } from '../engine/bytes.ts'
 import { Fault } from '../engine/fault.ts'
 import type { PartyId } from '../engine/party.ts'
 import type { Multiplied } from './messages.ts'
+import { productsFit } from './public-checks.ts'
 import type { RvoleReceiver, RvoleSender } from './rvole.ts'
 import type { Keep, Part } from './signature-share.ts'
 
@@ -66,25 +67,4 @@ export function checkedShares(
   if (!fitsU) throw new Fault('EC_CHECK_U', [peer]) // S4
   if (!fitsV) throw new Fault('EC_CHECK_V', [peer]) // S5
   return { u: du, v: dv }
-}
-
-/**
- * `chi P - Gamma == d G` in every item. Full points are compared: by x alone, the input -r_j would pass for r_j (protocols.md 13).
- */
-function productsFit(
-  group: EcdsaGroup,
-  chi: readonly Uint8Array[],
-  points: readonly Uint8Array[],
-  gammas: readonly Uint8Array[],
-  shares: readonly Uint8Array[],
-): boolean {
-  const fits = points.map((point, k) => {
-    const product = group.mulSecret(point, chi[k] as Uint8Array)
-    const share = group.baseMul(shares[k] as Uint8Array)
-    const sum = group.sum([share, gammas[k] as Uint8Array])
-    const fit = sum !== null && equalBytes(product, sum)
-    wipe(product, share, sum ?? undefined)
-    return fit
-  })
-  return fits.every((fit) => fit)
 }

@@ -5,7 +5,7 @@ import { assertParties, type PartyId } from '../engine/party.ts'
 import { broadcastOf, directOf, type Env, peersOf } from '../engine/round.ts'
 import { lagrangeCoefficients } from '../sharing/polynomial.ts'
 import { type AcceptedItem, instanceOf, presentItems, type SignerItem, type SigningScript, statusOf } from '../signing/batch.ts'
-import { digestScalar, ecdsaCurve, type NoncePoint, noncePointOf } from '../signing/ecdsa.ts'
+import { digestScalar, ecdsaCurve, type NoncePoint } from '../signing/ecdsa.ts'
 import { ofAllPeers } from './all-peers.ts'
 import { commitmentOf, contextOf } from './context.ts'
 import { ANSWER, MULTIPLY, OPENING, readMultiplied, readOpening } from './messages.ts'
@@ -13,6 +13,7 @@ import { drawNonce, type Nonce } from './nonce.ts'
 import type { PairSecret } from './pair-record.ts'
 import { maxBatch } from './parameters.ts'
 import { checkedShares, multiply } from './products.ts'
+import { assertKeySum, nonceSum } from './public-checks.ts'
 import { RvoleReceiver, RvoleSender } from './rvole.ts'
 import { type Counterpart, type Keep, partOf, signatureShare } from './signature-share.ts'
 
@@ -111,12 +112,9 @@ export function* sign(env: Env, params: DklsParams): SigningScript {
     })
     const at = (list: readonly Uint8Array[], k: number): Uint8Array => list[k] as Uint8Array
     const totals = parts.map(({ point, keyPoint }, k) => {
-      const key = group.sum([keyPoint, ...checked.map(({ keys }) => at(keys, k))])
-      if (key === null || !equalBytes(key, (chosen[k] as AcceptedItem).item.publicKey)) throw new Fault('PK_SUM') // S7
-      const total = group.sum([point, ...checked.map((p) => at(p.nonces, k))])
-      const nonce = total === null ? null : noncePointOf(group, total)
-      if (nonce === null) throw new Fault('R_ZERO') // S8
-      return nonce
+      const { publicKey } = (chosen[k] as AcceptedItem).item
+      assertKeySum(group, [keyPoint, ...checked.map(({ keys }) => at(keys, k))], publicKey) // S7
+      return nonceSum(group, [point, ...checked.map((p) => at(p.nonces, k))]) // S8
     })
 
     // Round 3 (6.5, 6.10).
