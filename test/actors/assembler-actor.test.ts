@@ -105,9 +105,7 @@ describe('U-01, U-02 the assembler of DKLs23', () => {
     const whole = assembled(bodies(3))
     expect([whole.code, whole.outcomes.map((o) => o.type)]).toEqual(['', [0, 0]])
     for (const [b, o] of whole.outcomes.entries()) {
-      expect(
-        verifies(c.scheme, o.signature, c.items[b]?.input as Uint8Array, c.items[b]?.publicKey as Uint8Array),
-      ).toBe(true)
+      expect(verifies(c.scheme, o.signature, c.items[b]?.input as Uint8Array, c.items[b]?.publicKey as Uint8Array)).toBe(true)
     }
     const [first, second] = bodies(3) as [Uint8Array, Uint8Array]
     const last = first.length - 1

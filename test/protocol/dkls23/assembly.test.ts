@@ -106,6 +106,19 @@ describe.each(SCHEMES)('%s', (scheme) => {
       }
     })
 
+    // P-256 has points with x = 0, secp256k1 has none.
+    it.skipIf(scheme === 'ecdsa-secp256k1')('one with r = 0 in all answers: no signature', () => {
+      const zero = concat(Uint8Array.of(2), new Uint8Array(32))
+      expect(group.isPoint(zero)).toBe(true)
+      const answers = new Map(
+        c.signers.map((id) => {
+          const { points, shares } = answerOf(id)
+          return [id, ANSWER.encode({ points: concat(zero, points.slice(33)), shares })]
+        }),
+      )
+      expect(assemble({ ...base, answers })[0]).toEqual({ type: 'failed', code: 'SIG_INVALID', culprits: [] })
+    })
+
     it('another one in all answers: no signature', () => {
       const answers = new Map(
         c.signers.map((id) => {

@@ -8,7 +8,7 @@ import { pairedPurpose, pairsOf } from '../../../src/protocol/dkls23/purpose.ts'
 import { type DklsParams, sign } from '../../../src/protocol/dkls23/sign.ts'
 import type { Rng } from '../../../src/protocol/engine/bytes.ts'
 import type { PartyId } from '../../../src/protocol/engine/party.ts'
-import type { Scheme } from '../../../src/protocol/request/document.ts'
+import type { EcdsaScheme } from '../../../src/protocol/request/document.ts'
 import type { Answered, Outcome, PublicItem, SignerItem, SigningCommit } from '../../../src/protocol/signing/batch.ts'
 import type { Rule } from '../../simulator/relay.ts'
 import { type Plan, type Run, runSession } from '../../simulator/run-session.ts'
@@ -18,8 +18,8 @@ import { makeWorld, setupOf, type World } from '../../simulator/world.ts'
 import { accepted, bytes32, type DealtKey, dealKey, itemOf } from '../signing/dealt-key.ts'
 import { dealtPair } from './dealt-pair.ts'
 
-export type DklsScheme = 'ecdsa-secp256k1' | 'ecdsa-p256'
-export const SCHEMES: readonly DklsScheme[] = ['ecdsa-secp256k1']
+export type DklsScheme = EcdsaScheme
+export const SCHEMES: readonly DklsScheme[] = ['ecdsa-secp256k1', 'ecdsa-p256']
 
 /** Exactly t signers with a set-up of every two of the roster, and a batch to sign: one dealt key and one digest per item. */
 export interface DklsCase {
@@ -48,9 +48,7 @@ export function makeDklsCase(o: DklsCaseOptions): DklsCase {
   const ids = world.roster.members.map((m) => m.id)
   const threshold = o.threshold ?? 2
   const digests = o.digests ?? [bytes32(`${o.seed}/digest`)]
-  const keys = digests.map((_, b) =>
-    dealKey({ curves: world.curves, scheme: scheme as Scheme, ids, threshold, seed: `${o.seed}/${b}` }),
-  )
+  const keys = digests.map((_, b) => dealKey({ curves: world.curves, scheme, ids, threshold, seed: `${o.seed}/${b}` }))
   return {
     world,
     scheme,

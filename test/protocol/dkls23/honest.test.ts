@@ -159,6 +159,7 @@ describe('determinism', () => {
   it.each([
     ['ecdsa-secp256k1', 2, '71021ae1909f89ed23c4981fa5b523ec186405bbeb4c93b599e89c079239ef19'],
     ['ecdsa-secp256k1', 3, '38c40c60f0dbf3e2ce5e3497d3e358c1f9a3e652b2721be6ecc6ad402cccf7aa'],
+    ['ecdsa-p256', 2, '4def7bad1b0ee4ebb6539a2f8b5bd1458378f3b7d49584ee38327f22fea947a8'],
   ] as const)(
     'wire snapshot, %s, t = %i: a seeded session must not change its bytes without a new variant byte',
     (scheme, threshold, expected) => {
