@@ -116,6 +116,7 @@ export class SignerHost {
     })
     const handlers = signerHandlers({
       ...shared,
+      timers: life.timers,
       pairs,
       config: { index: identity.id, roster: facts.rosterFile, credentials: facts.credentials, curve: 'native' },
       store: behindFaults,

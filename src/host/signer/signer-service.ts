@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { Answer } from '../../actors/crypto-commands.ts'
+import type { Timers } from '../../actors/timers.ts'
 import type { Curves } from '../../protocol/curve/curves.ts'
 import { equalBytes, toHex } from '../../protocol/engine/bytes.ts'
 import {
@@ -25,6 +26,7 @@ import { certificate, keys } from './key-reports.ts'
 import type { CheckedSession, PairDesk } from './pair-desk.ts'
 import { decoded, readable } from './read-frame.ts'
 import type { SignerMetrics } from './signer-metrics.ts'
+import { WorkerStatus } from './worker-status.ts'
 
 export interface SignerServiceOptions {
   readonly config: Pick<SignerConfig, 'index' | 'roster' | 'credentials' | 'curve'>
@@ -40,6 +42,7 @@ export interface SignerServiceOptions {
   readonly ready: () => boolean
   readonly log: Logger
   readonly metrics: SignerMetrics
+  readonly timers?: Timers
 }
 
 type Handler = (body: Uint8Array) => Promise<Uint8Array>
@@ -66,6 +69,7 @@ const MAX_LOGGED = 8
  * durable before the worker's bytes leave. Holds no secret.
  */
 export function signerHandlers(o: SignerServiceOptions): Readonly<Record<string, Handler>> {
+  const worker = new WorkerStatus(o.crypto, o.timers)
   let lastNamed = new Uint8Array(0)
   // Page by page, round and round: keys that can never be finished (a signer died before it stored its share) must not hide others.
   const nextPending = (): readonly Uint8Array[] => {
@@ -74,7 +78,7 @@ export function signerHandlers(o: SignerServiceOptions): Readonly<Record<string,
     return page
   }
   return {
-    [ROUTES.status]: (body) => status(o, body, nextPending),
+    [ROUTES.status]: (body) => status(o, body, worker, nextPending),
     [ROUTES.openSigning]: (body) => guarded(o, () => openSigning(o, body)),
     [ROUTES.openKeygen]: (body) => guarded(o, () => openKeygen(o, body)),
     [ROUTES.openPrss]: (body) => guarded(o, async () => release(o, await o.crypto.ask('openPrss', { frame: body }), body)),
@@ -264,9 +268,14 @@ async function end(o: SignerServiceOptions, frame: Uint8Array): Promise<void> {
   if (round !== null) await o.crypto.ask('abort', { frame: ABORT.encode({ sessionId: round.sessionId }) })
 }
 
-async function status(o: SignerServiceOptions, body: Uint8Array, nextPending: () => readonly Uint8Array[]): Promise<Uint8Array> {
+async function status(
+  o: SignerServiceOptions,
+  body: Uint8Array,
+  worker: WorkerStatus,
+  nextPending: () => readonly Uint8Array[],
+): Promise<Uint8Array> {
   const { tickets } = readable(STATUS_REQUEST, body)
-  const answer = await o.crypto.ask('status', { tickets })
+  const answer = await worker.read(tickets)
   o.metrics.sessions(answer.sessions)
   return STATUS.encode({
     version: o.version,
