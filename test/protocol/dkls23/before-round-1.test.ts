@@ -42,7 +42,7 @@ describe.each(SCHEMES)('%s', (scheme) => {
     ['a duplicate id', { parties: [1, 1] }, {}],
     ['unsorted ids', { parties: [2, 1] }, {}],
     ['id 0', { parties: [0, 1] }, {}],
-    ['this signer not in the list', { self: 3 }, {}],
+    ['this signer not in the list', { self: 3 }, dklsParams(c, 3)],
     ['a peer without a set-up', {}, { pairs: new Map() }],
     ['a peer that holds no share of the key', {}, { items: [{ ...only, verifyingShares: new Map() } as SignerItem] }],
     ['suite: BIP-340', {}, { suite: 3 }],
