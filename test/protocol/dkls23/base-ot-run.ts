@@ -52,3 +52,25 @@ export function transfer({ seed, psid = bytes32('psid'), delta, rng, shown, answ
 }
 
 export const bit = (bytes: Uint8Array, i: number): 0 | 1 => (((bytes[i >> 3] as number) >> (i & 7)) & 1) as 0 | 1
+
+const PARTY = { psid: bytes32('distinguisher'), offered: group.baseMul(bytes32('offer')) }
+
+/** Points of OTs with one choice, as Bob sees them: first of the side 0, then of the side 1. `parts` times 32 each. */
+export function pointsOfChoice(fill: 0x00 | 0xff, parts: number): readonly [readonly Uint8Array[], readonly Uint8Array[]] {
+  const rng = seededRng(`choice ${fill}`)
+  const delta = new Uint8Array(BLOCK).fill(fill)
+  const { psid, offered } = PARTY
+  const phi = Array.from({ length: parts }, () =>
+    pointsIn(choose({ group, psid }, offered, delta, 0, new Uint8Array(LAMBDA * BLOCK), rng)),
+  ).flat()
+  return [phi.filter((_, k) => k % 2 === 0), phi.filter((_, k) => k % 2 === 1)]
+}
+
+/** The bits of the encodings (parity, then x) that are set more often or less often than five standard deviations of a fair coin allow. */
+export function unevenBits(points: readonly Uint8Array[]): readonly number[] {
+  const most = 5 * Math.sqrt(points.length / 4)
+  return Array.from({ length: 8 * POINT - 7 }, (_, i) => i + 7).filter((at) => {
+    const ones = points.filter((point) => ((point[at >> 3] as number) >> (7 - (at & 7))) & 1).length
+    return Math.abs(ones - points.length / 2) > most
+  })
+}
