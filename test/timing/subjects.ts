@@ -66,12 +66,6 @@ export const SUBJECTS: readonly Subject[] = [
   ...ofGroup(nativeCurves.secp256k1),
   ...ofGroup(nativeCurves.p256),
   ...ofGroup(nativeCurves.ed25519),
-  ...[nativeCurves.secp256k1, nativeCurves.p256].map((group) => ({
-    name: `${group.name}, native: secret times a point of somebody else`,
-    classes: smallOrRandom(group),
-    use: (s: Uint8Array) => group.mulSecret(group.generator, s),
-    repeat: 1,
-  })),
   {
     name: 'multiplication of secret integers in JavaScript',
     classes: [copy(new Uint8Array(32)), () => rng(32)],

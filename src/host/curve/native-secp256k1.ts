@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto'
+import { hash, randomFillSync } from 'node:crypto'
 import type { Curves } from '../../protocol/curve/curves.ts'
 import type { EcdsaGroup, Group } from '../../protocol/curve/group.ts'
 import { readInteger, requireLength, scalarEncoding, uniformScalar } from '../../protocol/curve/operands.ts'
@@ -65,17 +65,33 @@ export function nativeSecp256k1(lib: LibSecp256k1): EcdsaGroup {
     }
   }
 
-  // The coordinates of one secret product, wiped after each.
+  // The coordinates of one product, wiped after each.
   const x = new Uint8Array(32)
   const y = new Uint8Array(32)
-  const product = new Uint8Array(33)
-  /** In place of libsecp256k1's hash of the product: the product itself, compressed. */
-  function compress(): Uint8Array {
+  const product = new Uint8Array(65)
+  /** In place of libsecp256k1's hash of the product: the product itself, in a form that needs no root to be read again. */
+  function asPoint(): Uint8Array {
+    product[0] = 4
     product.set(x, 1)
-    product[0] = 2 | ((y[31] as number) & 1)
+    product.set(y, 33)
     return product
   }
-  const coordinates = { hashfn: compress, xbuf: x, ybuf: y }
+  const coordinates = { hashfn: asPoint, xbuf: x, ybuf: y }
+
+  /** point * a + point * (scalar - a), for an `a` that is drawn for this product alone. */
+  function splitProduct(point: Uint8Array, scalar: Uint8Array): Uint8Array {
+    const a = uniformScalar((length) => randomFillSync(new Uint8Array(length)), 48, reduceWide)
+    const rest = addAssign(lib.privateKeyNegate(Uint8Array.from(a)), scalar)
+    const parts: Uint8Array[] = []
+    try {
+      // Zero is proof of a broken random source, as in uniformScalar.
+      if (isZero(rest)) throw new RangeError('the random source is broken: it gave the scalar itself')
+      for (const part of [a, rest]) parts.push(lib.ecdh(point, part, coordinates, new Uint8Array(65)))
+      return lib.publicKeyCombine(parts)
+    } finally {
+      wipe(a, rest, x, y, product, ...parts)
+    }
+  }
 
   return {
     name: 'secp256k1',
@@ -98,16 +114,13 @@ export function nativeSecp256k1(lib: LibSecp256k1): EcdsaGroup {
       return lib.publicKeyCreate(scalar)
     },
 
-    // The library's Diffie-Hellman is its constant-time multiplication (ecmult_const); its point tweak, below, is not.
+    // The library's Diffie-Hellman was written to be constant-time (ecmult_const), but in the binaries that come with the package its compiler has
+    // made a jump of the sign of each digit (test/timing measures it): what it sees must be random.
     mulSecret(point, scalar) {
       if (!isPoint(point)) throw notAPoint()
       requireScalar(scalar)
       if (isZero(scalar)) throw zeroTimes()
-      try {
-        return lib.ecdh(point, scalar, coordinates, new Uint8Array(33))
-      } finally {
-        wipe(x, y, product)
-      }
+      return splitProduct(point, scalar)
     },
 
     mulPublic(point, scalar) {
