@@ -132,6 +132,8 @@ export function conspiracy(): Conspiracy {
             ? equivocate(c.world, ({ body }) => ({ body: concat(body.slice(0, 32), twoFaced(body.slice(32))) }))(parcel)
             : [parcel],
       },
+      // What is sent to the coordinator itself it has as it is.
+      { when: { kind: 'assembler' }, act: (parcel) => [parcel] },
       { when: {}, act: (parcel) => (chance(4 * rate) ? relayed(rng, parcel, recorded) : [parcel]) },
     ]
     const inputs = chance(3)
