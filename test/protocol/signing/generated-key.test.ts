@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest'
+import type { PairSecret } from '../../../src/protocol/dkls23/pair-record.ts'
+import { pairsOf } from '../../../src/protocol/dkls23/purpose.ts'
 import type { PartyId } from '../../../src/protocol/engine/party.ts'
 import type { PublicPackage } from '../../../src/protocol/keygen/key-record.ts'
 import type { Scheme } from '../../../src/protocol/request/document.ts'
+import type { World } from '../../simulator/world.ts'
+import { assembleRun as assembleDkls, type DklsCase, runDkls } from '../dkls23/dkls-run.ts'
+import { runPair, secretsOf } from '../dkls23/pair-run.ts'
+import { expectBatch as expectDkls } from '../dkls23/verify-signature.ts'
 import { assembleRun as assembleFrost, type FrostCase, type FrostScheme, runFrost } from '../frost/frost-run.ts'
 import { expectBatch as expectFrost } from '../frost/verify-signature.ts'
 import { assembleRun as assembleHm, ECDSA_SCHEMES, type HmCase, runHm } from '../hm/hm-run.ts'
@@ -24,6 +30,17 @@ function generate(n: number, threshold: number, scheme: Scheme): DealtKey {
     shares: new Map([...pending].map(([id, p]) => [id, p?.secret.share as Uint8Array])),
     verifyingShares: new Map(key.parties.map((id, i) => [id, key.verificationShares[i] as Uint8Array])),
   }
+}
+
+/** A set-up of every two of these, by the protocol that makes them. */
+function madePairs(world: World, ids: readonly PartyId[]): DklsCase['pairs'] {
+  const pairs = new Map(ids.map((id) => [id, new Map<PartyId, PairSecret>()]))
+  for (const [a, b] of pairsOf(ids)) {
+    const made = secretsOf(runPair({ world, signers: [a, b], seed: `set-up of ${a} and ${b}` }))
+    pairs.get(a)?.set(b, made.get(a) as PairSecret)
+    pairs.get(b)?.set(a, made.get(b) as PairSecret)
+  }
+  return pairs
 }
 
 const sets: readonly (readonly [number, number])[] = [
@@ -50,6 +67,18 @@ describe.each(sets)('n = %i, t = %i: keys of the key generation sign', (n, thres
       const items = [itemOf(key, bytes32('m'), 'm')]
       const c: FrostCase = { world, scheme, threshold, signers, keys: [key], items }
       expectFrost(c, assembleFrost(c, runFrost(c)))
+    }
+  })
+
+  /** For keys of either curve. */
+  let pairs: DklsCase['pairs'] | undefined
+  it.each(ECDSA_SCHEMES)('K-13 %s by DKLs23, with any t signers and set-ups that were really made', (scheme) => {
+    const key = generate(n, threshold, scheme)
+    pairs ??= madePairs(world, [1, 2, 3])
+    for (const signers of subsets<PartyId>([1, 2, 3], threshold)) {
+      const items = ['a', 'b'].map((name) => itemOf(key, bytes32(name), name))
+      const c: DklsCase = { scheme, world, threshold, signers, pairs, keys: [key, key], items }
+      expectDkls(c, assembleDkls(c, runDkls(c)))
     }
   })
 
