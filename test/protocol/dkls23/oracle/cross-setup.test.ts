@@ -32,9 +32,9 @@ describe('oracle and production set a pair up', () => {
     for (const { id, part, asAlice, asBob } of sides) {
       const points = asAlice.phi.flat().map(encode)
       expect(said(id)).toHaveLength(9)
-      expect(said(id)[0]).toEqual(pack(asAlice.nonceA, encode(asBob.aPoint), part))
+      expect(said(id)[0]).toEqual(pack(asAlice.nonceA, encode(asBob.aPoint)))
       for (const n of [0, 1, 2, 3]) expect(said(id)[1 + n]).toEqual(pack(join(...points.slice(64 * n, 64 * (n + 1)))))
-      expect(said(id)[8]).toEqual(pack(TH('pair-ok', made.pairId, integer(id, 2))))
+      expect(said(id)[8]).toEqual(pack(TH('pair-ok', made.pairId, integer(id, 2)), part))
     }
   })
 

@@ -32,13 +32,12 @@ export const sidesOf = ({ min, max, forth, back, partMin, partMax }: Setup): rea
   { id: max, part: partMax, asAlice: back, asBob: forth },
 ]
 
-/** In production's order: Delta, nonce, part of the zero shares' seed, Bob's secret, then two scalars for each OT; then the rehearsal. */
+/** In production's order: Delta, nonce, Bob's secret, then two scalars for each OT, the rehearsal, the part of the zero shares' seed. */
 function tapeOf({ id, part, asAlice, asBob }: Side): ReturnType<typeof tape> {
   const { u, v, asBob: bobs, asAlice: alices } = rehearsal(id)
   return tape(
     fromBits(asAlice.forAlice.delta),
     asAlice.nonceA,
-    part,
     wide(asBob.a),
     ...asAlice.exponents.flatMap((beta, i) => [wide(beta), wide(asAlice.others[i] as bigint)]),
     wide(u),
@@ -46,6 +45,7 @@ function tapeOf({ id, part, asAlice, asBob }: Side): ReturnType<typeof tape> {
     ...bobDraws(bobs),
     alices.nonce,
     ...alices.ahat.map(wide),
+    part,
   )
 }
 
