@@ -5,16 +5,7 @@ import { PAIR_SECRET, type PairSecret } from '../../src/protocol/dkls23/pair-rec
 import { pairedPurpose, pairsOf } from '../../src/protocol/dkls23/purpose.ts'
 import type { PartyId } from '../../src/protocol/engine/party.ts'
 import type { SetupFields } from '../../src/protocol/frames/setup-frame.ts'
-import {
-  OPEN_PAIR,
-  OPEN_SIGNING,
-  REPLY,
-  REPLY_TYPES,
-  type Reply,
-  ROUTES,
-  type Route,
-  STATUS,
-} from '../../src/protocol/frames/signer-frames.ts'
+import { OPEN_PAIR, OPEN_SIGNING, REPLY_TYPES, type Reply } from '../../src/protocol/frames/signer-frames.ts'
 import { PUBLIC_PACKAGE } from '../../src/protocol/keygen/key-record.ts'
 import { inProcessSet, type SetOptions, type TestSet } from '../host/set/in-process-set.ts'
 import { askFor, someMessage, type TestKey } from '../host/set/signing-keys.ts'
@@ -48,30 +39,19 @@ export function dealPair(set: TestSet, a: PartyId, b: PartyId): readonly [PairSe
 export async function rogueSet(options: SetOptions = {}) {
   const set = await inProcessSet(options)
   const c = maliciousCoordinator(set)
-  const makeRogue = () =>
-    new RogueSigner({
-      identity: set.identities[ROGUE - 1] as (typeof set.identities)[number],
-      roster: set.roster,
-      curves: set.curves,
-      rng: fresh,
-      now: Date.now,
-      keyOf: (keyId) => ({
-        share: set.secretOf(ROGUE, keyId).share,
-        key: PUBLIC_PACKAGE.decode(set.signerOf(ROGUE).store.getKey(keyId)?.publicPackage as Uint8Array),
-      }),
-    })
-  const rogue = makeRogue()
-  const { handlers } = set.signerOf(ROGUE)
-  const take =
-    (route: Route) =>
-    async (frame: Uint8Array): Promise<Uint8Array> => {
-      const answer = rogue.answer(route, frame)
-      if (answer !== undefined) return REPLY.encode(answer.reply)
-      const honest = await (handlers[ROUTES[route]] as (body: Uint8Array) => Promise<Uint8Array>)(frame)
-      return route === 'status' ? STATUS.encode({ ...STATUS.decode(honest), pairs: rogue.states() }) : honest
-    }
-  const taken = (['status', 'openPair', 'openSigning', 'round'] as const).map((route) => [ROUTES[route], take(route)])
-  Object.assign(set.signerOf(ROGUE), { handlers: { ...handlers, ...Object.fromEntries(taken) } })
+  const rogue = new RogueSigner({
+    identity: set.identities[ROGUE - 1] as (typeof set.identities)[number],
+    roster: set.roster,
+    curves: set.curves,
+    rng: fresh,
+    now: Date.now,
+    keyOf: (keyId) => ({
+      share: set.secretOf(ROGUE, keyId).share,
+      key: PUBLIC_PACKAGE.decode(set.signerOf(ROGUE).store.getKey(keyId)?.publicPackage as Uint8Array),
+    }),
+  })
+  const signer = set.signerOf(ROGUE)
+  signer.handlers = rogue.over(signer.handlers)
 
   const idOf = (id: PartyId, peer: PartyId): Uint8Array => {
     const row = set.signerOf(id).pairs.row(peer)

@@ -1,6 +1,7 @@
 import type { Answer } from '../../src/actors/crypto-commands.ts'
 import type { LiveSession } from '../../src/actors/live-session.ts'
 import { openSession } from '../../src/actors/open-session.ts'
+import type { signerHandlers } from '../../src/host/signer/signer-service.ts'
 import type { Identity, Roster } from '../../src/protocol/channel/roster.ts'
 import { SUITES, sessionId as sessionIdOf } from '../../src/protocol/channel/setup.ts'
 import type { Curves } from '../../src/protocol/curve/curves.ts'
@@ -11,7 +12,16 @@ import { pairedPurpose } from '../../src/protocol/dkls23/purpose.ts'
 import { sign } from '../../src/protocol/dkls23/sign.ts'
 import { type Rng, toHex } from '../../src/protocol/engine/bytes.ts'
 import type { PartyId } from '../../src/protocol/engine/party.ts'
-import { OPEN_PAIR, OPEN_SIGNING, PAIR_STATES, ROUND, type Route, type STATUS } from '../../src/protocol/frames/signer-frames.ts'
+import {
+  OPEN_PAIR,
+  OPEN_SIGNING,
+  PAIR_STATES,
+  REPLY,
+  ROUND,
+  ROUTES,
+  type Route,
+  STATUS,
+} from '../../src/protocol/frames/signer-frames.ts'
 import type { PublicPackage } from '../../src/protocol/keygen/key-record.ts'
 import { signingInput } from '../../src/protocol/request/digest.ts'
 import { parseDocument } from '../../src/protocol/request/document.ts'
@@ -25,6 +35,8 @@ export interface RogueSession {
   readonly signers: readonly PartyId[]
   readonly count: number
 }
+
+type Handlers = ReturnType<typeof signerHandlers>
 
 export interface RogueOptions {
   readonly identity: Identity
@@ -58,6 +70,20 @@ export class RogueSigner {
     if (route !== 'round') return undefined
     const { sessionId, round, envelopes } = ROUND.decode(frame)
     return this.#sessions.get(toHex(sessionId))?.receive(round, envelopes, true)
+  }
+
+  /** The routes of a whole signer, with this one's program where DKLs23 is spoken. */
+  over(honest: Handlers): Handlers {
+    const take =
+      (route: Route) =>
+      async (frame: Uint8Array): Promise<Uint8Array> => {
+        const answer = this.answer(route, frame)
+        if (answer !== undefined) return REPLY.encode(answer.reply)
+        const said = await (honest[ROUTES[route]] as Handlers[string])(frame)
+        return route === 'status' ? STATUS.encode({ ...STATUS.decode(said), pairs: this.states() }) : said
+      }
+    const taken = (['status', 'openPair', 'openSigning', 'round'] as const).map((route) => [ROUTES[route], take(route)])
+    return { ...honest, ...Object.fromEntries(taken) }
   }
 
   /** As if it stood well with everybody. */

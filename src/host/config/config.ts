@@ -31,7 +31,7 @@ export interface SignerConfig extends HostConfig {
   /** Certificate fingerprints of the coordinators. */
   readonly coordinators: readonly string[]
   readonly credentials: readonly Credential[]
-  readonly ecdsaEngines: readonly ('hm' | 'dkls23')[]
+  readonly ecdsaEngines: readonly EcdsaEngine[]
   readonly kms: { readonly provider: 'local'; readonly file: string }
 }
 

@@ -56,7 +56,11 @@ export const SIGNER = {
     'credentials.json',
     'who may ask: id, tenant, alg, public_key, digest of each credential',
   ),
-  QUORATE_ECDSA_ENGINES: withDefault(listOf(oneOf('hm', 'dkls23'), 4), 'hm,dkls23', 'ECDSA engines this signer takes part in'),
+  QUORATE_ECDSA_ENGINES: withDefault(
+    listOf(oneOf(...ECDSA_ENGINES), 4),
+    ECDSA_ENGINES.join(),
+    'ECDSA engines this signer takes part in',
+  ),
   QUORATE_KMS: withDefault(oneOf('local'), 'local', 'what unwraps the data key at start'),
   QUORATE_KMS_FILE: withDefault(path, 'kms.key', 'master key of the local KMS, mode 0600'),
   QUORATE_STORE: withDefault(path, 'signer.sqlite', 'database file'),

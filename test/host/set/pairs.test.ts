@@ -1,19 +1,114 @@
-import { afterAll, beforeAll, describe, it } from 'vitest'
-import { PAIR_STATES } from '../../../src/protocol/frames/signer-frames.ts'
-import { inProcessSet, type TestSet } from './in-process-set.ts'
+import { afterEach, describe, expect, it } from 'vitest'
+import { pairsOf } from '../../../src/protocol/dkls23/purpose.ts'
+import { PAIR_STATES, REPLY, ROUTES, STATUS, STATUS_REQUEST } from '../../../src/protocol/frames/signer-frames.ts'
+import { dealPair, rogueSet, said } from '../../attack/pair-set.ts'
+import { inProcessSet, type SetOptions, type TestSet } from './in-process-set.ts'
 import { expectWorks, makeKey } from './signing-keys.ts'
 import { until } from './until.ts'
 
-describe('x', () => {
-  let set: TestSet
-  beforeAll(async () => {
-    set = await inProcessSet({ config: { ecdsaEngines: ['dkls23'] } })
+const DKLS_ONLY = { config: { ecdsaEngines: ['dkls23'] } } satisfies SetOptions
+const PAIRS = pairsOf([1, 2, 3])
+
+let set: TestSet
+afterEach(() => set.close())
+
+const stateOf = (id: number, peer: number) =>
+  set
+    .signerOf(id)
+    .pairs.states()
+    .find((s) => s.peer === peer)
+const allPaired = (): boolean =>
+  PAIRS.every(([a, b]) => {
+    const [one, other] = [stateOf(a, b), stateOf(b, a)]
+    return one?.state === PAIR_STATES.ok && Buffer.from(one.pairId).equals(Buffer.from(other?.pairId ?? []))
   })
-  afterAll(() => set.close())
-  it('signs', async () => {
-    await until('pairs', () => set.signers.every((s) => s.pairs.states().every((p) => p.state === PAIR_STATES.ok)))
+
+describe('pairs of real hosts', () => {
+  it('are set up by the coordinator, sign, and serve after every host was started again', async () => {
+    set = await inProcessSet(DKLS_ONLY)
+    await until('all paired', allPaired)
     const key = await makeKey(set, 'ecdsa-secp256k1')
+    for (let i = 0; i < 3; i++) await expectWorks(set, key)
+    const counted = (): number =>
+      PAIRS.reduce((sum, [a, b]) => sum + Number(stateOf(a, b)?.signatures) + Number(stateOf(b, a)?.signatures), 0)
+    // Both sides of a pair count.
+    expect(counted()).toBe(6)
+    for (const id of [1, 2, 3]) set.restart(id)
+    expect([allPaired(), counted()]).toEqual([true, 6])
+    await set.restartCoordinator()
+    await until('all up', () => set.monitor.up().length === 3)
     await expectWorks(set, key)
-    console.log(set.signers.map((s) => s.pairs.states()))
+  })
+
+  it('say nothing of themselves where an operator does not want the engine', async () => {
+    set = await inProcessSet({ withoutDkls23: [2] })
+    const status = async (id: number) => {
+      const answer = await set.signerOf(id).handlers[ROUTES.status]?.(STATUS_REQUEST.encode({ tickets: 0 }))
+      return STATUS.decode(answer as Uint8Array).pairs
+    }
+    expect(await status(2)).toEqual([])
+    expect((await status(1)).map(({ peer, state }) => [peer, state])).toEqual([
+      [2, PAIR_STATES.none],
+      [3, PAIR_STATES.none],
+    ])
+  })
+
+  it('a peer gets one new set-up in ten seconds, others meanwhile', async () => {
+    const r = await rogueSet()
+    set = r.set
+    const open = async (a: number, b: number): Promise<string> =>
+      said(REPLY.decode(await r.c.send(a, 'openPair', r.pairFrame(a, b))))
+    expect(await open(1, 2)).toBe('sent')
+    expect(await open(1, 2)).toBe('refused OVERLOADED')
+    expect(await open(1, 3)).toBe('sent')
+    set.clocks.set(1, 9_000)
+    expect(await open(1, 2)).toBe('refused OVERLOADED')
+    set.clocks.set(1, 11_000)
+    expect(await open(1, 2)).toBe('sent')
+    // A set-up that was refused for another reason does not count.
+    set.clocks.set(1, 100_000)
+    expect(await open(1, 2)).toBe('refused SETUP_REFUSED')
+    set.clocks.set(1, 22_000)
+    expect(await open(1, 2)).toBe('sent')
+    // Neither does the past of a clock that was put back: it would shut the peer out for as long.
+    set.clocks.set(1, 0)
+    expect(await open(1, 2)).toBe('sent')
+  })
+
+  it('a set-up that ends when its peer is banned is not stored', async () => {
+    const r = await rogueSet()
+    set = r.set
+    const { pairs } = set.signerOf(1)
+    const setup = { peer: 2, pairId: new Uint8Array(32).fill(9), sealed: new Uint8Array(40) }
+    pairs.judge({
+      sessionId: new Uint8Array(32),
+      bans: [{ peer: 2, code: 'OTE_CHECK', evidence: new Uint8Array(32) }],
+      strikes: [],
+    })
+    expect(pairs.store(setup)).toBe('banned')
+    expect(pairs.row(2)).toMatchObject({ status: 'banned', setup: null })
+    expect(pairs.store({ ...setup, peer: 3 })).toBe('stored')
+  })
+
+  it('a mark stays until the last frame of its session that is in hand has been answered', async () => {
+    const r = await rogueSet()
+    set = r.set
+    dealPair(set, 1, 2)
+    const { pairs, store } = set.signerOf(1)
+    const sessionId = new Uint8Array(32).fill(5)
+    const pairId = pairs.row(2).setup?.pairId as Uint8Array
+    pairs.opened({ sessionId, items: 3, peers: [{ peer: 2, pairId }] })
+    const session = pairs.checkedBy(r.c.roundFrame(sessionId, 1, []))
+    if (session === undefined) throw new Error('not known')
+    const marks = (): number => store.database.statement('SELECT session_id FROM pair_checks').all().length
+    const entered = await Promise.all([pairs.enter(session), pairs.enter(session)])
+    expect([entered, marks(), pairs.row(2).signatures]).toEqual([[true, true], 1, 3])
+    pairs.answered(session)
+    await pairs.leave(session, false)
+    expect(marks()).toBe(1)
+    pairs.answered(session)
+    await pairs.leave(session, true)
+    expect(marks()).toBe(0)
+    expect(pairs.checkedBy(r.c.roundFrame(sessionId, 2, []))).toBeUndefined()
   })
 })
