@@ -101,10 +101,24 @@ export async function rogueSet(options: SetOptions = {}) {
     }
     return replies
   }
+  const pairFrame = (a: PartyId, b: PartyId): Uint8Array =>
+    OPEN_PAIR.encode({ setup: setupOf([a, b], { protocol: 'pair', suite: 'none' }) })
+  /** A set-up, round by round. @returns what each said last; with `until`, before the messages of that round are delivered */
+  const setUp = async (a: PartyId, b: PartyId, until = 255) => {
+    const frame = pairFrame(a, b)
+    const sessionId = sessionIdOf({ ...OPEN_PAIR.decode(frame).setup, purpose: new Uint8Array(0) })
+    let replies = await Promise.all([a, b].map((id) => c.ask(id, 'openPair', frame)))
+    for (let number = 1; number < until && replies.every((r) => r.type === REPLY_TYPES.sent); number++) {
+      const mail = replies.flatMap((r) => r.envelopes)
+      replies = await Promise.all([a, b].map((id) => c.ask(id, 'round', c.roundFrame(sessionId, number, mail))))
+    }
+    return { sessionId, replies, mail: replies.flatMap((r) => r.envelopes) }
+  }
   return {
     set,
     c,
     rogue,
+    setUp,
     deal,
     dealAll,
     idOf,
@@ -115,8 +129,7 @@ export async function rogueSet(options: SetOptions = {}) {
     /** Opens and plays. @returns what each signer said last */
     sign: async (key: TestKey, signers: readonly PartyId[], count = 1): Promise<readonly string[]> =>
       (await play(await open(key, signers, count))).map(said),
-    pairFrame: (a: PartyId, b: PartyId): Uint8Array =>
-      OPEN_PAIR.encode({ setup: setupOf([a, b], { protocol: 'pair', suite: 'none' }) }),
+    pairFrame,
     statusOf: (id: PartyId, peer: PartyId) => set.signerOf(id).pairs.row(peer),
     exhaust: (id: PartyId, peer: PartyId): void => {
       const { store } = set.signerOf(id)

@@ -58,6 +58,8 @@ export class RogueSigner {
   /** By peer, for ever: a ban is its peer's idea. */
   readonly pairs = new Map<PartyId, PairSecret>()
   lie: (session: RogueSession) => Twin<SigningCommit> = () => ({})
+  /** In sessions that make a set-up. */
+  setupLie: Twin<never> = {}
 
   constructor(options: RogueOptions) {
     this.#o = options
@@ -106,7 +108,7 @@ export class RogueSigner {
       setup,
       deadline: Number.MAX_SAFE_INTEGER,
       generation: undefined,
-      script: setUpPair,
+      script: (env) => twin(setUpPair(env), this.setupLie),
       hooks: {
         onCommit: (never) => never,
         onDone: (secret) => {

@@ -155,6 +155,17 @@ export const REDUNDANT: readonly Redundant[] = [
     why: 'The signature is verified under the key of the accused.',
   },
   { file: 'keygen/complaint.ts', was: 'body === null', why: 'Nothing is no share either: the same code, the same culprit.' },
+  {
+    file: 'dkls23/base-ot.ts',
+    was: 'mine === null',
+    why: 'A hash equals a random point with probability 2^-256; the type checker wants it said.',
+  },
+  {
+    file: 'dkls23/pair-rehearsal.ts',
+    was: 'value === undefined',
+    why: 'A multiplication of one instance has one result; the type checker wants it said.',
+  },
+  { file: 'dkls23/pair-setup.ts', was: 'peer === undefined', why: 'Without a peer there are not two parties.' },
   { file: 'keygen/dkg.ts', was: 'group.isZero(share)', why: 'Its public share would be the identity, which D6 refuses before.' },
 ]
 
