@@ -57,6 +57,8 @@ const MAX_LIFE_MS: Readonly<Record<ProtocolName, number>> = {
 const TICKETS_PER_SESSION = 1
 const TICKETS_PER_GENERATION = 64
 const NO_KEY = new Uint8Array(32)
+/** What a DKLs23 session holds for each item and peer while it waits: extended OTs, and the longer of its two messages several times over. */
+const PRODUCT_BYTES = 192 << 10
 
 export interface CryptoActorOptions extends Omit<KeyCacheOptions, 'self' | 'curves'> {
   readonly identity: Identity
@@ -193,7 +195,8 @@ export class CryptoActor {
     const purpose = dkls ? pairedPurpose(instances, pairs) : purposeOf(instances)
     const id = this.#admissible(setup, purpose, now)
     const generation = setup.protocol === 'hm' ? this.#hmGeneration(setup, digest, tickets, now) : undefined
-    this.#admit(id, setup, now, frame.length)
+    const bytes = frame.length + (dkls ? items.length * (setup.signers.length - 1) * PRODUCT_BYTES : 0)
+    this.#admit(id, setup, now, bytes)
     const held = dkls ? this.#pairs.use(id, setup.signers, pairs, records) : undefined
 
     const claims: (Claim | null)[] = []
@@ -226,7 +229,7 @@ export class CryptoActor {
         onEnd: end,
         ...(held && { onFault: held.onFault }),
       }
-      const answer = this.#open(id, setup, (env) => make(env, judged), generation, hooks, frame.length)
+      const answer = this.#open(id, setup, (env) => make(env, judged), generation, hooks, bytes)
       const peers = [...(held?.pairs ?? [])].map(([peer, { pairId }]) => ({ peer, pairId }))
       const fresh = generation === undefined ? [] : this.#tickets.issue(TICKETS_PER_SESSION)
       const refusals = judged.flatMap((i) => ('refusal' in i ? [i.refusal] : []))

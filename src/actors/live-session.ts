@@ -65,7 +65,7 @@ export class LiveSession {
       session: new Session<Result, Commit>(options),
       hooks,
     }
-    /** Replies by the round whose messages they answer; one per round of the script. */
+    /** Replies by the round whose messages they answer; one per round of the script, which are megabytes: of an ended one only the last. */
     const replies = new Map<number, Answer>()
     const end = (): void => {
       const ending = running
@@ -97,6 +97,7 @@ export class LiveSession {
         const answer = answerTo((session) => session.receive(envelopes))
         // Whole, with what has to be stored: storing is idempotent, and a repeated frame must not find a way round a store
         // that failed or refused the first time.
+        if (running === undefined) replies.clear()
         if (running?.session.round !== round) replies.set(round, answer)
         return answer
       },

@@ -2,7 +2,10 @@ import { toHex } from '../protocol/engine/bytes.ts'
 
 /** Sessions open at once on one worker; beyond it a signer refuses (attacks.md F-04: open sessions are capped). */
 const MAX_OPEN = 256
-/** Bytes of the frames that opened them at most: a session holds the messages that it signs. Thirty of a coordinator's largest batches. */
+/**
+ * Bytes that they hold at most: a session holds the messages that it signs, and one of DKLs23 far more than that (thirty of a coordinator's
+ * largest batches, twenty of the engine's). A host that runs out of memory dies in the middle of checks, and three such ends ban its peers.
+ */
 const MAX_OPEN_BYTES = 256 << 20
 /** Session ids remembered so that none runs twice; each until its deadline, which a host caps at minutes. About 10 MB. */
 const MAX_SEEN = 65_536

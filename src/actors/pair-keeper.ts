@@ -2,7 +2,7 @@ import { sessionId as sessionIdOf } from '../protocol/channel/setup.ts'
 import { pairsOf } from '../protocol/dkls23/purpose.ts'
 import { equalBytes, type Rng } from '../protocol/engine/bytes.ts'
 import type { PartyId } from '../protocol/engine/party.ts'
-import { OPEN_PAIR, PAIR_STATES } from '../protocol/frames/signer-frames.ts'
+import { knownCode, OPEN_PAIR, PAIR_STATES } from '../protocol/frames/signer-frames.ts'
 import { relay } from './relay-session.ts'
 import type { SignerLink } from './round.ts'
 import type { SignerMonitor, SignerStatus } from './signer-monitor.ts'
@@ -56,6 +56,9 @@ export class PairKeeper {
   /** By pair, those under way. */
   readonly #running = new Map<string, Pair>()
   readonly #failures = new Map<string, { readonly count: number; readonly at: number }>()
+  /** By pair, the number of its last attempt. */
+  readonly #tried = new Map<string, number>()
+  #attempts = 0
   /** Bans that were told, by who and whom. */
   readonly #bans = new Set<string>()
 
@@ -93,10 +96,14 @@ export class PairKeeper {
   tend(): void {
     this.#tellBans()
     const busy = new Set([...this.#running.values()].flat())
-    for (const pair of this.#pairs) {
+    // Whoever has waited longest: a signer whose set-ups take their time and come to nothing must not keep the others from theirs.
+    const triedAt = (pair: Pair): number => this.#tried.get(nameOf(pair)) ?? 0
+    for (const pair of this.#pairs.toSorted((a, b) => triedAt(a) - triedAt(b))) {
       if (pair.some((id) => busy.has(id)) || !this.#isDue(pair)) continue
       for (const id of pair) busy.add(id)
       const name = nameOf(pair)
+      this.#attempts += 1
+      this.#tried.set(name, this.#attempts)
       this.#running.set(name, pair)
       void this.#establish(pair).finally(() => {
         this.#running.delete(name)
@@ -188,7 +195,7 @@ export class PairKeeper {
         if (report?.state !== PAIR_STATES.banned) this.#bans.delete(name)
         else if (!this.#bans.has(name)) {
           this.#bans.add(name)
-          this.#o.onBan(by, peer, report.code)
+          this.#o.onBan(by, peer, knownCode(report.code))
         }
       }
     }

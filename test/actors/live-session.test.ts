@@ -99,6 +99,27 @@ describe('a live session', () => {
     expect(seen.commits).toEqual(['store 2'])
   })
 
+  it('T-17 keeps of an ended session its last reply alone: those before are megabytes', () => {
+    const { session } = sessionOf(1, function* (): Script {
+      yield { name: 'test/one', broadcast: Uint8Array.of(1), from: [2] }
+      yield { name: 'test/two', broadcast: Uint8Array.of(1), from: [2] }
+      yield { name: 'test/three', assembler: Uint8Array.of(1), from: [], commit: 'store' }
+      return 1
+    } as never)
+    const peer = sessionOf(2, function* (): Script {
+      yield { name: 'test/one', broadcast: Uint8Array.of(2), from: [1] }
+      yield { name: 'test/two', broadcast: Uint8Array.of(2), from: [1] }
+      return 2
+    } as never).session
+    const [mine, theirs] = [session.start().reply.envelopes, peer.start().reply.envelopes]
+    const second = session.receive(1, theirs)
+    expect(session.receive(1, theirs)).toBe(second)
+    const last = session.receive(2, peer.receive(1, mine).reply.envelopes)
+    expect(said(last)).toBe('1')
+    expect(session.receive(2, [])).toBe(last)
+    expect(said(session.receive(1, theirs))).toBe('2 STOPPED')
+  })
+
   it('T-11 knows no round but its own', () => {
     const { session } = sessionOf(1)
     session.start()

@@ -38,6 +38,8 @@ class Signers {
   forgets = new Set<number>()
   /** What a set-up waits for. */
   gate: Promise<void> = Promise.resolve()
+  /** Milliseconds that each set-up takes. */
+  takes = 0
   most = 0
   #under = new Map<number, number>()
 
@@ -65,6 +67,7 @@ class Signers {
       this.most = Math.max(this.most, under)
       if (id === setup.signers[0]) this.asked.push(setup.signers.join())
       await this.gate
+      if (id === setup.signers[0]) this.timers.advance(this.takes)
       this.#under.set(id, under - 1)
       const code = this.refuses.get(id)
       if (code !== undefined) return REPLY.encode({ ...emptyAnswer().reply, type: REPLY_TYPES.refused, code })
@@ -273,6 +276,14 @@ describe('the pair keeper', () => {
     signers.heartbeat()
     await tend()
     expect(conditions()[0]).toBe('1,2 ok')
+  })
+
+  it('T-17 a signer whose set-ups take long and come to nothing does not keep the others from theirs', async () => {
+    signers.refuses.set(1, 'OVERLOADED')
+    signers.takes = 40_000
+    await tend()
+    expect(signers.asked.slice(0, 3)).toEqual(['1,2', '1,3', '2,3'])
+    expect(conditions()[2]).toBe('2,3 ok')
   })
 
   it('a signer that says it has finished and keeps nothing is not asked in a loop', async () => {

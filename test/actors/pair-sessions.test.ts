@@ -195,6 +195,19 @@ function withRogue(seed: string): { readonly set: ActorSet; readonly key: Stored
   return { set, key, rogue }
 }
 
+it('T-17 a coordinator opens as many large sessions as there is memory for, and no more: a host without dies in the middle of checks', () => {
+  const { set, key } = scene('memory')
+  set.dealPair(1, 2)
+  const items = Array.from({ length: 64 }, () => set.itemOf(key, set.signRequest(key)))
+  const open = (): string => {
+    const setup = set.setupOf({ protocol: 'dkls23', suite: 'ecdsa-secp256k1', signers: [1, 2], deadline: set.now() + 20_000 })
+    return said(set.openSigning(1, setup, items, [key]))
+  }
+  for (let i = 0; i < 20; i++) expect(open()).toBe('sent')
+  expect(open()).toBe('sent')
+  expect(open()).toBe('refused OVERLOADED')
+})
+
 describe('a peer that lies', () => {
   it.each(Object.entries(BANNED))('O-10, O-08 %s: the ban is with the answer, the wire says that it ended', (_, lie: Lie) => {
     const { set, key, rogue } = withRogue('bans')

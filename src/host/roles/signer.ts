@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { WorkerPool } from '../../actors/worker-pool.ts'
 import { wipe } from '../../protocol/engine/bytes.ts'
@@ -66,12 +67,13 @@ export async function startSigner(config: SignerConfig, log: Logger): Promise<{ 
   })
   const crypto = cryptoClient(pool, Date.now)
   const counts = signerMetrics(metrics)
+  const commits = groupCommit(store.database)
   const pairs = new PairDesk({
     self: config.index,
     roster: config.roster.roster,
     offered: config.ecdsaEngines.includes('dkls23'),
     pairs: store.pairs,
-    commits: groupCommit(store.database),
+    commits,
     crypto,
     now: Date.now,
     log,
@@ -121,6 +123,11 @@ export async function startSigner(config: SignerConfig, log: Logger): Promise<{ 
       clock.stop()
       await server.close()
       await pool.close()
+      // Frames that outlived their connections: a mark that stays behind would be taken for the end of this process during a check.
+      for (let i = 0; i < 2; i++) {
+        commits.flush()
+        await setImmediate()
+      }
       store.database.close()
     },
   }

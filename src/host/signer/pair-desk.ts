@@ -58,6 +58,8 @@ export class PairDesk implements PairOffice {
   readonly #checked = new Map<string, CheckedSession>()
   /** Bans that the store has not taken yet; as good as stored ones. */
   readonly #unstored = new Map<PartyId, Ban>()
+  /** Sessions with a check of unknown outcome, whose set-ups the store has not given up yet. */
+  readonly #unburnt = new Map<string, CheckedSession>()
   readonly #judged = new Set<string>()
   readonly #lastSetup = new Map<PartyId, number>()
 
@@ -115,7 +117,10 @@ export class PairDesk implements PairOffice {
   /** The worker has opened a session whose messages it will check. */
   opened({ sessionId: id, peers, items }: NonNullable<Answer['checked']>): void {
     const now = this.#o.now()
-    for (const [name, { until, inHand }] of this.#checked) if (until < now && inHand === 0) this.#checked.delete(name)
+    for (const [name, { until, inHand }] of this.#checked) {
+      if (until >= now || inHand > 0) break
+      this.#checked.delete(name)
+    }
     this.#checked.set(toHex(id), { id, peers, uncounted: items, inHand: 0, until: now + SESSION_LIFE_MS })
   }
 
@@ -150,9 +155,12 @@ export class PairDesk implements PairOffice {
     session.inHand -= 1
   }
 
-  /** What the answer says of the peers is stored. */
-  async leave(session: CheckedSession, isOver: boolean): Promise<void> {
-    if (isOver) this.#checked.delete(toHex(session.id))
+  /**
+   * What the answer says of the peers is stored.
+   * @param failed no frame of the session brings a share any more. One that is done gives its last answer again, if its set-ups stand.
+   */
+  async leave(session: CheckedSession, failed: boolean): Promise<void> {
+    if (failed) this.#checked.delete(toHex(session.id))
     await this.#unmark(session)
   }
 
@@ -168,7 +176,10 @@ export class PairDesk implements PairOffice {
     session.inHand -= 1
     // While the worker starts again, frames keep coming: of these it has seen nothing.
     if (error instanceof Error && 'reached' in error && error.reached === false) return await this.#unmark(session)
-    this.#burnt(this.#o.pairs.burn(this.#o.now(), session.id))
+    this.#unburnt.set(toHex(session.id), session)
+    // A worker that lives has the seeds still, and other sessions with these peers.
+    for (const { peer, pairId } of session.peers) void this.#drop(peer, pairId)
+    this.#burnLost()
   }
 
   /** Durable before any byte of the answer leaves. @throws StoreError: then nothing may leave, and the peer is banned all the same. */
@@ -232,7 +243,9 @@ export class PairDesk implements PairOffice {
   #stateOf(peer: PartyId) {
     const { status, setup, signatures, ban } = this.row(peer)
     const unstored = this.#unstored.get(peer)
-    const state = unstored !== undefined ? 'banned' : status === 'ok' && signatures >= MAX_SIGNATURES ? 'exhausted' : status
+    const lost = [...this.#unburnt.values()].some(({ peers }) => peers.some((p) => p.peer === peer))
+    const used = signatures >= MAX_SIGNATURES ? 'exhausted' : 'ok'
+    const state = unstored !== undefined ? 'banned' : status !== 'ok' ? status : lost ? 'burnt' : used
     const named = state === 'ok' || state === 'exhausted'
     return {
       peer,
@@ -243,19 +256,31 @@ export class PairDesk implements PairOffice {
     }
   }
 
-  /** With whatever else is written in this turn. Another frame of the session may be in the middle of a check: its mark is this one's. */
+  /**
+   * With whatever else is written in this turn. Another frame of the session may be in the middle of a check: its mark is this one's. And
+   * while the disk has not taken what a check ended with, the mark is all that the next start would know of it.
+   */
   async #unmark(session: CheckedSession): Promise<void> {
     await this.#o.commits.commit(() => {
-      if (session.inHand === 0) this.#o.pairs.leave(session.id)
+      const settled = !this.#unburnt.has(toHex(session.id)) && session.peers.every(({ peer }) => !this.#unstored.has(peer))
+      if (session.inHand === 0 && settled) this.#o.pairs.leave(session.id)
     })
   }
 
-  /** A ban that the disk did not take is tried again with every heartbeat. */
+  /** What the disk did not take is tried again with every heartbeat. */
   #retry(): void {
     try {
       this.#storeBans()
+      this.#burnLost()
     } catch (err) {
       this.#o.log.error({ err }, 'bans are not stored yet')
+    }
+  }
+
+  #burnLost(): void {
+    for (const [name, { id }] of this.#unburnt) {
+      this.#burnt(this.#o.pairs.burn(this.#o.now(), id))
+      this.#unburnt.delete(name)
     }
   }
 
@@ -269,13 +294,20 @@ export class PairDesk implements PairOffice {
   #struckOut(peer: PartyId, code: string): void {
     this.#o.metrics.banned(code)
     this.#o.log.error({ peer, code }, 'peer banned: too many strikes')
-    this.#drop(peer).catch((err: unknown) => this.#o.log.error({ err, peer }, 'the worker did not hear of a ban'))
+    void this.#drop(peer)
   }
 
-  /** The worker ends its sessions with this peer and forgets the set-up that it has unsealed. */
-  async #drop(peer: PartyId): Promise<void> {
-    const record = { peer, state: PAIR_STATES.none, pairId: new Uint8Array(0), sealed: new Uint8Array(0) }
-    await this.#o.crypto.ask('dropPairs', { pairs: [record] })
+  /**
+   * The worker ends its sessions with this peer and forgets the set-up that it has unsealed. Never rejects: a worker that does not hear
+   * it is gone, or goes on with what `enter` will not let it use.
+   */
+  async #drop(peer: PartyId, pairId: Uint8Array = new Uint8Array(0)): Promise<void> {
+    const record = { peer, state: PAIR_STATES.none, pairId, sealed: new Uint8Array(0) }
+    try {
+      await this.#o.crypto.ask('dropPairs', { pairs: [record] })
+    } catch (err) {
+      this.#o.log.warn({ err, peer }, 'the worker did not hear that a set-up is given up')
+    }
   }
 
   #burnt(places: readonly PairPlace[]): void {

@@ -215,7 +215,7 @@ async function release(o: SignerServiceOptions, answer: Answer, frame: Uint8Arra
   if (detail !== '') o.log.warn({ code: reply.code, culprits: reply.culprits, detail }, 'session refused or failed')
   if (judgement !== null) o.pairs.judge(judgement)
   if (session !== undefined) {
-    await o.pairs.leave(session, reply.type !== REPLY_TYPES.sent)
+    await o.pairs.leave(session, reply.type === REPLY_TYPES.failed)
     // From here to the claim nothing waits: a ban that another session brought meanwhile is seen here, or comes too late.
     if (!o.pairs.stands(session) && reply.type !== REPLY_TYPES.failed) {
       await end(o, frame)
