@@ -8,9 +8,9 @@ import { ROOT, type SourceFile, sourceFiles } from '../architecture/source-files
 import { applied, type Mutant, mutantsOf } from './checks.ts'
 import { REDUNDANT, reasonFor } from './redundant.ts'
 
-// node test/mutation/run.ts [--near] [folder or file of src/protocol, ...]: takes every check out of src/protocol, one at a time, and
+// node test/mutation/run.ts [--near | --protocol] [folder or file of src/protocol, ...]: takes every check out of src/protocol, one at a time, and
 // looks whether a test notices. Works on a copy of the tree; prints a table and ends with 1 if a check can go without anybody noticing.
-// --near asks the tests of the same folder only: quick, and a little too strict.
+// --near asks the tests of the same folder only, --protocol those of all protocols: quick, and a little too strict.
 
 /** A mutant may never come to an end; the tests it stands against do in some minutes. */
 const PATIENCE_MS = 900_000
@@ -18,7 +18,8 @@ const PATIENCE_MS = 900_000
 const SLOW = ['--testTimeout=240000', '--hookTimeout=240000']
 
 const nearOnly = process.argv.includes('--near')
-const wanted = process.argv.slice(2).filter((argument) => argument !== '--near')
+const protocolOnly = process.argv.includes('--protocol')
+const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))
 const targets = sourceFiles('src/protocol/**/*.ts').filter(
   ({ path }) => wanted.length === 0 || wanted.some((w) => path.startsWith(posix.join('src/protocol', w))),
 )
@@ -58,7 +59,7 @@ function stagesFor(source: string, tests: ReadonlyMap<string, ReadonlySet<string
   )
   const protocol = related.filter((path) => path.startsWith('test/protocol/') && !near.includes(path))
   const whole = related.filter((path) => /^test\/(?:actors|fuzz|attack|host\/(?:set|api|gateway|curve|store))\//.test(path))
-  const stages = [near, protocol, whole].filter((stage) => stage.length > 0)
+  const stages = [near, protocol, ...(protocolOnly ? [] : [whole])].filter((stage) => stage.length > 0)
   return nearOnly ? stages.slice(0, 1) : stages
 }
 
@@ -80,23 +81,26 @@ function fails(tests: readonly string[]): Promise<boolean> {
 }
 
 const healthy = new Set<string>()
-/** Tests that fail anyway would call every mutant killed. */
-async function assertHealthy(tests: readonly string[]): Promise<void> {
-  if (healthy.has(tests.join())) return
-  if (await fails(tests)) throw new Error(`these fail without any mutant: ${tests.join(' ')}`)
+/** Tests that fail anyway would call every mutant killed. Asked once, but of whole sets each time: they fail on a machine that is too busy. */
+async function areHealthy(tests: readonly string[]): Promise<boolean> {
+  const asked = tests.every((test) => test.startsWith('test/protocol/'))
+  if (asked && healthy.has(tests.join())) return true
+  if (await fails(tests)) return false
   healthy.add(tests.join())
+  return true
 }
 
-async function survives(file: SourceFile, mutant: Mutant, stages: readonly (readonly string[])[]): Promise<boolean> {
+type Verdict = 'killed' | 'survived' | 'undecided'
+
+async function verdictOn(file: SourceFile, mutant: Mutant, stages: readonly (readonly string[])[]): Promise<Verdict> {
   writeFileSync(join(copy, file.path), applied(file.text, mutant))
   try {
     for (const stage of stages) {
       if (!(await fails(stage))) continue
       writeFileSync(join(copy, file.path), file.text)
-      await assertHealthy(stage)
-      return false
+      return (await areHealthy(stage)) ? 'killed' : 'undecided'
     }
-    return true
+    return 'survived'
   } finally {
     writeFileSync(join(copy, file.path), file.text)
   }
@@ -125,12 +129,13 @@ async function main(): Promise<number> {
     for (const mutant of mutantsOf(file.text)) {
       const at = `${file.path.slice('src/protocol/'.length)}:${mutant.line} \`${mutant.was}\``
       const reason = reasonFor(REDUNDANT, file.path, mutant)
-      const survived = await survives(file, mutant, reason === undefined ? stages : stages.slice(0, 1))
+      const verdict = await verdictOn(file, mutant, reason === undefined ? stages : stages.slice(0, 1))
+      const shown = verdict !== 'survived' ? verdict : reason === undefined ? 'OPEN' : 'redundant'
       row.checks += 1
-      if (!survived) row.killed += 1
-      else row.survivors.push(`${at}: ${reason ?? 'NO TEST NOTICES'}`)
-      if (survived && reason === undefined) open += 1
-      console.log(`${survived ? (reason === undefined ? 'OPEN     ' : 'redundant') : 'killed   '} ${at}`)
+      if (verdict === 'killed') row.killed += 1
+      else row.survivors.push(`${at}: ${verdict === 'undecided' ? 'TESTS FAIL ANYWAY' : (reason ?? 'NO TEST NOTICES')}`)
+      if (shown === 'OPEN' || shown === 'undecided') open += 1
+      console.log(`${shown.padEnd(9)} ${at}`)
     }
   }
   console.log('\n| Folder | Checks | Killed | Redundant or open |\n| --- | ---: | ---: | ---: |')
