@@ -9,20 +9,39 @@ describe('quorate', () => {
     for (const args of [[], ['--help'], ['help']]) {
       const { code, out } = await quorate(args)
       expect(code).toBe(0)
-      for (const name of ['start', 'dev', 'init', 'roster create', 'host', 'config check', 'check', 'bench'])
+      for (const name of [
+        'start',
+        'dev',
+        'init',
+        'roster create',
+        'host',
+        'pairs list',
+        'pairs lift',
+        'config check',
+        'check',
+        'bench',
+      ])
         expect(out).toContain(`\n  ${name} `)
     }
   })
 
-  it.each(['start', 'dev', 'init', 'roster create', 'host', 'config check', 'config template'])(
-    '%s --help shows its options',
-    async (name) => {
-      const { code, out } = await quorate([...name.split(' '), '--help'])
-      expect(code).toBe(0)
-      expect(out).toContain(`Usage: quorate ${name}`)
-      expect(out).toContain('--help')
-    },
-  )
+  it.each([
+    'start',
+    'dev',
+    'init',
+    'roster create',
+    'host',
+    'pairs list',
+    'pairs renew',
+    'pairs lift',
+    'config check',
+    'config template',
+  ])('%s --help shows its options', async (name) => {
+    const { code, out } = await quorate([...name.split(' '), '--help'])
+    expect(code).toBe(0)
+    expect(out).toContain(`Usage: quorate ${name}`)
+    expect(out).toContain('--help')
+  })
 
   it('tells its version', async () => {
     const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string }
@@ -35,6 +54,7 @@ describe('quorate', () => {
     [['strat'], 'there is no command "strat"; did you mean start?'],
     [['config'], 'which one: quorate config check, quorate config template?'],
     [['dev', '--ephemral'], '"dev" has no option --ephemral; did you mean --ephemeral?'],
+    [['pairs'], 'which one: quorate pairs list, quorate pairs renew, quorate pairs lift?'],
     [['host'], 'which role?'],
     [['host', '--role', 'king'], 'there is no role "king"'],
     [['init', '--role', 'signer', '--data', 'x'], 'a signer needs it'],
