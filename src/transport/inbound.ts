@@ -1,4 +1,5 @@
-import { Hono } from 'hono'
+import type { HttpBindings } from '@hono/node-server'
+import { type Context, Hono } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { boundedBody } from './bounded-body.ts'
 import { MSGPACK } from './peer.ts'
@@ -16,7 +17,7 @@ export interface PeerRoutesOptions {
   readonly maxBytes: number
   /** Requests in hand at most, counted from before their body is read. */
   readonly maxConcurrent?: number
-  /** Bytes of the bodies of requests in hand at most, counted as announced (`maxBytes` if they are not). */
+  /** Bytes of the bodies of requests in hand at most, counted as announced (`maxBytes` if they are not), and of answers nobody has read yet. */
   readonly maxHeldBytes?: number
   readonly onError: (error: unknown, path: string) => void
 }
@@ -36,6 +37,15 @@ export function peerRoutes(options: PeerRoutesOptions): Hono {
 
   let inHand = 0
   let held = 0
+  /** The largest answers are as long as the largest frames, the same one may be asked for on every connection, and nobody has to read. */
+  const holdUntilRead = (c: Context, length: number): void => {
+    const { outgoing }: Partial<HttpBindings> = c.env ?? {}
+    if (outgoing === undefined || outgoing.closed) return
+    held += length
+    outgoing.once('close', () => {
+      held -= length
+    })
+  }
   for (const [path, handler] of Object.entries(handlers)) {
     app.post(path, async (c) => {
       // The server already refuses such a connection; if it were ever set up otherwise, nobody gets in as nobody.
@@ -52,6 +62,7 @@ export function peerRoutes(options: PeerRoutesOptions): Hono {
         const body = await boundedBody(c, maxBytes)
         try {
           const answer = await handler(body, { fingerprint })
+          holdUntilRead(c, answer.length)
           return c.body(answer as Uint8Array<ArrayBuffer>, 200, { 'content-type': MSGPACK })
         } catch (error) {
           if (error instanceof UnreadableMessage) return c.body(null, 400)

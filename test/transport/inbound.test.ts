@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { peerRoutes, UnreadableMessage } from '../../src/transport/inbound.ts'
 import { serveTls } from '../../src/transport/tls-server.ts'
-import { bytes, call, failure, signer, startSigner, text } from './fixture/set.ts'
+import { bareConnection, bytes, call, failure, signer, startSigner, text } from './fixture/set.ts'
 
 const IN_TIME = { timeoutMs: 5000 }
 const MSGPACK = { 'content-type': 'application/msgpack' }
@@ -97,6 +97,22 @@ it('bounds the requests in hand and says 503 beyond, at once', async () => {
   gate.resolve()
   expect((await Promise.all(admitted)).map(text)).toEqual(['a', 'b', 'c'])
   expect(text(await peer.post('/wait', bytes('d'), IN_TIME))).toBe('d')
+})
+
+it('T-17 counts answers that nobody reads among them, until the connection is gone', async () => {
+  const answer = new Uint8Array(32 << 20)
+  const handlers = { '/large': async () => answer, '/echo': async (body: Uint8Array) => body }
+  await using server = await startSigner({ handlers, maxBytes: 1000, maxHeldBytes: 2000 })
+  await using peer = call(server.url)
+  const deaf = await bareConnection(server.port)
+  deaf.pause()
+  deaf.write('POST /large HTTP/1.1\r\nHost: x\r\nContent-Type: application/msgpack\r\nContent-Length: 1\r\n\r\nx')
+  const again = (): Promise<unknown> => peer.post('/echo', bytes('x'), IN_TIME).then(text, ({ status }) => status)
+  await expect.poll(again).toBe(503)
+  deaf.destroy()
+  await expect.poll(again).toBe('x')
+  // Those that are read count no longer than that.
+  for (let i = 0; i < 3; i++) expect(await peer.post('/echo', new Uint8Array(900), IN_TIME)).toHaveLength(900)
 })
 
 it('bounds the bytes of bodies in hand, counted as announced, and gives them back', async () => {
