@@ -331,6 +331,10 @@ export class CryptoActor {
       this.#sessions.end(sessionId)
       return withReply({ type: REPLY_TYPES.failed, code: 'HM_STALE' }) // C5
     }
+    if (!this.#sessions.hold(sessionId, frame.length)) {
+      this.#sessions.end(sessionId)
+      return withReply({ type: REPLY_TYPES.failed, code: 'OVERLOADED' })
+    }
     try {
       return live.receive(round, envelopes, marked === 1)
     } finally {

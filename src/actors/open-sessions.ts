@@ -24,7 +24,7 @@ export interface Endable {
  * ended here, so that abandoned ones give their memory and secrets back (attacks.md T-17).
  */
 export class OpenSessions<S extends Endable> {
-  readonly #open = new Map<string, { readonly session: S; readonly bytes: number }>()
+  readonly #open = new Map<string, { readonly session: S; bytes: number }>()
   #bytes = 0
   readonly #ended = new Map<string, S>()
   /** Deadline by id. In order of arrival: an id may be kept longer than its deadline, behind one with a later one, never shorter. */
@@ -54,6 +54,19 @@ export class OpenSessions<S extends Endable> {
   add(id: Uint8Array, session: S, bytes = 0): void {
     this.#open.set(toHex(id), { session, bytes })
     this.#bytes += bytes
+  }
+
+  /**
+   * The messages of a frame may stay with an open session until its round is complete, and those of a malicious signer are as long as it
+   * likes. @returns false when there is no room for as much: the session had better end
+   */
+  hold(id: Uint8Array, bytes: number): boolean {
+    const open = this.#open.get(toHex(id))
+    if (open === undefined) return true
+    if (this.#bytes + bytes > MAX_OPEN_BYTES) return false
+    open.bytes += bytes
+    this.#bytes += bytes
+    return true
   }
 
   get(id: Uint8Array): S | undefined {

@@ -208,6 +208,17 @@ it('T-17 a coordinator opens as many large sessions as there is memory for, and 
   expect(open()).toBe('refused OVERLOADED')
 })
 
+it('T-03 frames count with the session that they may stay with; one for which there is no room ends, and others go on', () => {
+  const { set, key } = scene('frames')
+  set.dealPair(1, 2)
+  const [flooded, other] = [opened(set, key, [1, 2]), opened(set, key, [1, 2])]
+  const junk = Array.from({ length: 8 }, () => new Uint8Array(2_900_000))
+  const answers = Array.from({ length: 12 }, () => said(set.round(1, flooded.id, 1, junk)))
+  expect(answers).toEqual([...Array(11).fill('sent'), 'failed OVERLOADED'])
+  expect(said(set.round(1, flooded.id, 1, flooded.mail))).toBe('failed STOPPED')
+  expect(played(set, other).map(said)).toEqual(['done', 'done'])
+})
+
 describe('a peer that lies', () => {
   it.each(Object.entries(BANNED))('O-10, O-08 %s: the ban is with the answer, the wire says that it ended', (_, lie: Lie) => {
     const { set, key, rogue } = withRogue('bans')
