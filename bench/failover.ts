@@ -80,7 +80,7 @@ async function underFault(
   seconds: number,
 ): Promise<{ readonly row: Row; readonly gates: readonly Gate[] }> {
   await ready(set, 'hm')
-  const shots = signingShots(set, 'coordinator', keys, rate * seconds)
+  const shots = patient(signingShots(set, 'coordinator', keys, rate * seconds))
   const times = arrivals(shots.length, rate, SEED)
   const due = new Map(shots.map((shot, i) => [shot, times[i] as number]))
   const target = { pool: set.connect('coordinator', CONNECTIONS), headers: set.headers.coordinator }
@@ -138,6 +138,10 @@ async function underFault(
   }
 }
 
+/** What is not signed within fifteen seconds counts as lost. */
+const patient = (shots: readonly SigningShot[]): readonly SigningShot[] =>
+  shots.map((shot) => ({ ...shot, path: `${shot.path}?wait_ms=15000` }))
+
 const inside = (at: number, from: number, to: number): boolean => at >= from && at < to
 
 function shownOf({ body, latencyMs }: Answer<SigningShot>, dueMs: number): Shown {
@@ -178,7 +182,7 @@ async function withoutSigner(
 async function warmUp(set: RunningSet, keys: readonly Key[], rate: number): Promise<void> {
   const target = { pool: set.connect('coordinator', CONNECTIONS), headers: set.headers.coordinator }
   const load = async (): Promise<void> => {
-    const shots = signingShots(set, 'coordinator', keys, 4 * rate)
+    const shots = patient(signingShots(set, 'coordinator', keys, 4 * rate))
     await openLoop(target, shots, arrivals(shots.length, rate, SEED))
   }
   try {

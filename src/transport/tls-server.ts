@@ -2,11 +2,15 @@ import { constants } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import { type AddressInfo, BlockList, isIPv6, type Socket } from 'node:net'
+import { setDefaultHighWaterMark } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { createAdaptorServer, type HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
 import { assertFingerprint, certificateFingerprint } from './fingerprint.ts'
 import { answerUnreadable, SafeAnswer } from './safe-answer.ts'
+
+/** More than the longest answer to a peer. */
+const UNSENT_BYTES = 8 << 20
 
 /**
  * Who may connect. `none`: certificates are not asked for. `request`: a client may prove one. `pinned`: it must prove one whose
@@ -98,6 +102,10 @@ export async function serveTls(options: TlsServerOptions): Promise<TlsServer> {
   const limits = { ...SERVER_LIMITS, ...options.limits }
   const allowed = options.allowFrom && networks(options.allowFrom)
   if (clients.mode === 'pinned') clients.fingerprints.forEach(assertFingerprint)
+  // Node's HTTP server stops reading when a request comes while a socket still owes more than this of the answer before. Over TLS its
+  // parser is then handed what was decrypted already, calls that an error (HPE_PAUSED) and ends the connection, now and then: with
+  // answers of megabytes, as DKLs23 has, in the middle of sessions. Node has no option for the sockets of one TLS server.
+  setDefaultHighWaterMark(false, UNSENT_BYTES)
 
   const server = createAdaptorServer({
     fetch: (request, env) => {

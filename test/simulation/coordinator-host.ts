@@ -76,7 +76,7 @@ export class CoordinatorHost {
         roster: facts.rosterFile,
         signers: facts.rosterFile.signers,
         defaultThreshold: threshold,
-        ecdsaEngines: ['hm'],
+        ecdsaEngines: ['hm', 'dkls23'],
         maxQueue: 1000,
         maxBatch: 64,
         batchesInFlight: 2,

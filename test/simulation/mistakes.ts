@@ -151,6 +151,10 @@ export const MISTAKES: Readonly<Record<string, Planted>> = {
     },
     found: /left signer \d although its key is frozen/,
   },
+  'a signer says it stored a pair’s set-up, and did not': {
+    mistake: () => ({ signerStore: (store) => ({ ...store, pairs: { ...store.pairs, put: () => 'stored' as const } }) }),
+    found: /does not set up its pairs/,
+  },
   'a signer says it stored a key update, and did not': {
     mistake: () => ({ signerStore: (store) => ({ ...store, updateKey: () => 'stored' as const }) }),
     plan: { updates: 6 },

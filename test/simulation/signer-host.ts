@@ -48,6 +48,7 @@ export class SignerHost {
   #starts = 0
   #life: Life
   #store: SignerStore | undefined
+  #pairs: PairDesk | undefined
   #actor: CryptoActor | undefined
   #serve: Serve = () => Promise.reject(new Error('not started'))
   #loseWorker = (): void => {}
@@ -71,6 +72,11 @@ export class SignerHost {
   /** The disk as it is, behind every fault; undefined while the process is down. */
   get store(): SignerStore | undefined {
     return this.#store
+  }
+
+  /** How it stands with its peers for DKLs23; undefined while the process is down. */
+  get pairs(): PairDesk | undefined {
+    return this.#pairs
   }
 
   get load(): CryptoActor['load'] | undefined {
@@ -114,6 +120,7 @@ export class SignerHost {
       pairs: behindFaults.pairs,
       commits: groupCommit(behindFaults.database, undefined, life.timers),
     })
+    this.#pairs = pairs
     const handlers = signerHandlers({
       ...shared,
       timers: life.timers,
@@ -134,6 +141,7 @@ export class SignerHost {
       // A crash in the middle of a write: not before the store is done with it.
       queueMicrotask(() => store.database.close())
       this.#store = undefined
+      this.#pairs = undefined
       this.#actor = undefined
       onDown()
     })

@@ -1,8 +1,11 @@
 import { decodeEnvelope } from '../../src/protocol/channel/envelope.ts'
-import { sessionId as sessionIdOf } from '../../src/protocol/channel/setup.ts'
+import { withoutEphemeral } from '../../src/protocol/channel/full-channel.ts'
+import { PROTOCOLS, sessionId as sessionIdOf } from '../../src/protocol/channel/setup.ts'
+import { OPENING as COMMITTED } from '../../src/protocol/dkls23/messages.ts'
+import { pairedPurpose } from '../../src/protocol/dkls23/purpose.ts'
 import { equalBytes, toHex } from '../../src/protocol/engine/bytes.ts'
 import { bytes, message } from '../../src/protocol/engine/codec.ts'
-import type { PartyId } from '../../src/protocol/engine/party.ts'
+import { EVERYONE, type PartyId } from '../../src/protocol/engine/party.ts'
 import { OPEN_SIGNING, REPLY, REPLY_TYPES, ROUND, type Route } from '../../src/protocol/frames/signer-frames.ts'
 import { CERTIFICATE } from '../../src/protocol/keygen/certificate.ts'
 import { PUBLIC_PACKAGE } from '../../src/protocol/keygen/key-record.ts'
@@ -13,6 +16,8 @@ import type { SetFacts } from './set-facts.ts'
 import type { SignerHost } from './signer-host.ts'
 
 export interface WatchedSession {
+  /** DKLs23: what each signer was shown of the items that all signers take part in, which it answers for two rounds later. */
+  readonly shown: Map<PartyId, readonly Uint8Array[]>
   readonly openedAt: number
   readonly suite: string
   readonly items: readonly {
@@ -23,7 +28,7 @@ export interface WatchedSession {
   }[]
 }
 
-/** Both engines' openings: a status per item, then the points of those with status 0 (signing/batch.ts). */
+/** Openings of hm and FROST: a status per item, then the points of those with status 0 (signing/batch.ts). */
 const OPENING = message({ status: bytes({ max: 256 }), points: bytes({ max: 256 * 66 }) }, 256 * 67 + 16)
 
 /**
@@ -60,12 +65,15 @@ export class WireWitness {
   /** What a coordinator sends, untouched. */
   sent(route: Route, frame: Uint8Array): void {
     if (route !== 'openSigning') return
-    const { setup, items } = OPEN_SIGNING.decode(frame)
-    const id = toHex(sessionIdOf({ ...setup, purpose: purposeOf(items.map((i) => i.instance)) }))
+    const { setup, pairs, items } = OPEN_SIGNING.decode(frame)
+    const instances = items.map((i) => i.instance)
+    const purpose = setup.protocol === 'dkls23' ? pairedPurpose(instances, pairs) : purposeOf(instances)
+    const id = toHex(sessionIdOf({ ...setup, purpose }))
     if (this.#sessions.has(id)) return
     this.#sessions.set(id, {
       openedAt: this.#now(),
       suite: setup.suite,
+      shown: new Map(),
       items: items.map(({ instance, requestId, request }) => ({
         owner: request.credentialId,
         requestId,
@@ -80,20 +88,26 @@ export class WireWitness {
     if (route !== 'openSigning' && route !== 'round') return
     const reply = REPLY.decode(answer)
     if (route === 'openSigning') {
-      if (reply.type === REPLY_TYPES.sent) this.#opening(signer.id, reply.envelopes[0])
+      if (reply.type === REPLY_TYPES.sent) this.#opening(signer.id, reply.envelopes)
       return
     }
-    if (reply.type !== REPLY_TYPES.done) return
-    if (reply.result.length > 0) return this.#certificate(signer, all, reply.result)
-    const { sessionId, envelopes } = ROUND.decode(frame)
+    const { sessionId, round, envelopes } = ROUND.decode(frame)
     const session = this.#sessions.get(toHex(sessionId))
-    if (session !== undefined) this.#share(signer, session, envelopes)
+    // What it did not accept it does not go on with.
+    const goesOn = reply.type === REPLY_TYPES.sent || reply.type === REPLY_TYPES.done
+    if (goesOn && session !== undefined && round === 1) session.shown.set(signer.id, statusesIn(envelopes))
+    if (reply.type !== REPLY_TYPES.done) return
+    if (session !== undefined) return this.#share(signer, session)
+    this.#certificate(signer, all, reply.result)
   }
 
-  #opening(from: PartyId, bytesOfEnvelope: Uint8Array | undefined): void {
-    const envelope = bytesOfEnvelope === undefined ? null : decodeEnvelope(bytesOfEnvelope)
-    if (envelope === null) return this.#violated(`signer ${from} opened a session without an envelope`)
+  #opening(from: PartyId, envelopes: readonly Uint8Array[]): void {
+    const envelope = envelopes.map(decodeEnvelope).find((e) => e?.receiver === EVERYONE)
+    if (envelope == null) return this.#violated(`signer ${from} opened a session without an envelope`)
     const session = toHex(envelope.sessionId)
+    // The points of DKLs23 are for one peer's eyes; a commitment that comes again would be the same nonce again.
+    if (envelope.protocol === PROTOCOLS.dkls23)
+      return this.#once(toHex(COMMITTED.decode(withoutEphemeral(envelope.body)).commitment), `signer ${from}, session ${session}`)
     const { status, points } = OPENING.decode(envelope.body)
     const accepted = [...status.keys()].filter((b) => status[b] === 0)
     if (accepted.length === 0) return
@@ -103,18 +117,19 @@ export class WireWitness {
     for (const [k, b] of accepted.entries()) {
       for (let at = 0; at < each; at += length) {
         const point = toHex(points.subarray(k * each + at, k * each + at + length))
-        const use = `signer ${from}, session ${session.slice(0, 16)}, item ${b}`
-        const other = this.#points.get(point)
-        if (other !== undefined && other !== use) this.#violated(`a nonce point twice: ${other}; ${use}`)
-        this.#points.set(point, use)
+        this.#once(point, `signer ${from}, session ${session.slice(0, 16)}, item ${b}`)
       }
     }
   }
 
-  #share(signer: SignerHost, session: WatchedSession, envelopes: readonly Uint8Array[]): void {
-    const statuses = envelopes.map(
-      (e) => OPENING.decode((decodeEnvelope(e) as NonNullable<ReturnType<typeof decodeEnvelope>>).body).status,
-    )
+  #once(point: string, use: string): void {
+    const other = this.#points.get(point)
+    if (other !== undefined && other !== use) this.#violated(`a nonce point twice: ${other}; ${use}`)
+    this.#points.set(point, use)
+  }
+
+  #share(signer: SignerHost, session: WatchedSession): void {
+    const statuses = session.shown.get(signer.id) ?? []
     for (const [b, { owner, requestId, hash, keyId }] of session.items.entries()) {
       if (statuses.some((s) => s[b] !== 0)) continue
       const tenant = this.#facts.credentials.find((c) => c.id === owner)?.tenant ?? ''
@@ -128,7 +143,9 @@ export class WireWitness {
   }
 
   #certificate(signer: SignerHost, all: readonly SignerHost[], result: Uint8Array): void {
-    const { key } = CERTIFICATE.decode(result)
+    const certificate = certificateIn(result)
+    if (certificate === null) return
+    const { key } = certificate
     const packaged = PUBLIC_PACKAGE.encode(key)
     if (signer.store?.getKey(key.keyId)?.state !== 'active')
       this.#violated(`signer ${signer.id} let a certificate out before it stored it`)
@@ -138,5 +155,24 @@ export class WireWitness {
       if (row === undefined) this.#violated(`a key is certified that signer ${id} has not stored`)
       else if (!equalBytes(row.publicPackage, packaged)) this.#violated(`signer ${id} stored another public package`)
     }
+  }
+}
+
+/** What each sender of these broadcasts says of each item. */
+const statusesIn = (envelopes: readonly Uint8Array[]): readonly Uint8Array[] =>
+  envelopes.flatMap((bytes) => {
+    const envelope = decodeEnvelope(bytes)
+    if (envelope === null || envelope.receiver !== EVERYONE) return []
+    const { dkls23, hm, frost } = PROTOCOLS
+    if (envelope.protocol === dkls23) return [COMMITTED.decode(withoutEphemeral(envelope.body)).status]
+    return envelope.protocol === hm || envelope.protocol === frost ? [OPENING.decode(envelope.body).status] : []
+  })
+
+/** Other protocols among the signers end with names: of PRSS keys, of a pair's set-up. */
+function certificateIn(result: Uint8Array): ReturnType<typeof CERTIFICATE.decode> | null {
+  try {
+    return CERTIFICATE.decode(result)
+  } catch {
+    return null
   }
 }

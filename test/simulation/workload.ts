@@ -17,9 +17,18 @@ interface Case {
   readonly forbidden: boolean
 }
 
+/** A signer that is taken away for a while, when all others could do without it. */
+export interface Absence {
+  readonly ready: (patienceMs: number) => Promise<boolean>
+  readonly begin: () => void
+  readonly end: () => void
+}
+
 const WAITS = [0, 1_000, 5_000] as const
 /** Virtual milliseconds after which a healed set must have done what it is asked. */
 const PATIENCE = 30_000
+/** A pair that failed again and again is tried once a minute. */
+const PAIR_PATIENCE = 90_000
 const MAX_ABORTS = 3
 
 /** The users' day: keys, requests, repeats, conflicts and reads at random times; once all is well again, everything that is still open. */
@@ -32,13 +41,15 @@ export class Workload {
   readonly #keyOrders: KeyOrder[] = []
   readonly #cases: Case[] = []
   readonly #keepers: KeyKeepers
+  readonly #absence: Absence
   #updating = false
 
-  constructor(users: Users, loop: EventLoop, chance: Chance, violated: (what: string) => void) {
+  constructor(users: Users, loop: EventLoop, chance: Chance, violated: (what: string) => void, absence: Absence) {
     this.#users = users
     this.#loop = loop
     this.#chance = chance
     this.#violated = violated
+    this.#absence = absence
     this.#keepers = new KeyKeepers(users, loop, chance.fork('keepers'))
   }
 
@@ -126,7 +137,18 @@ export class Workload {
       forbidden: false,
     }))
     await Promise.all([...this.#cases, ...news].map((c) => this.#finishCase(c)))
+    await this.#signWithoutOne()
     if (this.#updating) await Promise.all(this.#keys.map((key) => this.#lockUp(key)))
+  }
+
+  /** A dead signer costs nothing but speed: every key signs, whichever signer it is. */
+  async #signWithoutOne(): Promise<void> {
+    if (!(await this.#absence.ready(PAIR_PATIENCE))) return this.#violated('a healed set does not set up its pairs')
+    this.#absence.begin()
+    const orders = this.#keys.map((key) => this.#users.signOrder(key, key.owner, this.#users.requestId()))
+    await Promise.all(orders.map((order) => this.#finishCase({ order, doubtful: false, forbidden: false })))
+    this.#absence.end()
+    if (!(await this.#absence.ready(PAIR_PATIENCE))) this.#violated('a signer that was away does not come back')
   }
 
   async #change(key: Key, state: Usage): Promise<void> {

@@ -3,6 +3,7 @@ import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
 import { type ClientPolicy, peerFingerprint, serveTls } from '../../src/transport/tls-server.ts'
+import { until } from '../host/set/until.ts'
 import {
   bareConnection,
   bytes,
@@ -17,6 +18,7 @@ import {
 } from './fixture/set.ts'
 
 const IN_TIME = { timeoutMs: 5000 }
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms))
 const GET_WHO = 'GET /who HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
 
 /** A server with one route, which tells the client who it is. */
@@ -257,5 +259,40 @@ describe('close', () => {
   it('reports a port that is taken', async () => {
     await using server = await startSigner()
     await expect(startSigner({ port: server.port })).rejects.toMatchObject({ code: 'EADDRINUSE' })
+  })
+})
+
+describe('answers and requests of megabytes', () => {
+  // Node pauses such a connection and its parser, and over TLS is then handed what was decrypted before it could stop: HPE_PAUSED.
+  it('a large request that comes before a large answer is read off does not end the connection', async () => {
+    const [longest, large] = [4 << 20, 700_000]
+    let handled = 0
+    const answer = async (): Promise<Uint8Array> => {
+      handled += 1
+      return new Uint8Array(longest)
+    }
+    await using server = await startSigner({ maxBytes: 2 ** 20, handlers: { '/large': answer } })
+    const socket = await bareConnection(server.port)
+    const request = (length: number): Buffer =>
+      Buffer.concat([
+        Buffer.from(`POST /large HTTP/1.1\r\nHost: x\r\nContent-Type: application/msgpack\r\nContent-Length: ${length}\r\n\r\n`),
+        Buffer.alloc(length),
+      ])
+    let received = 0
+    socket.on('data', (chunk: Buffer) => {
+      received += chunk.length
+    })
+    for (let i = 1; i <= 3; i++) {
+      socket.pause()
+      socket.write(request(10))
+      await until('the first is answered', () => handled === 2 * i - 1)
+      await sleep(50)
+      socket.write(request(large))
+      await sleep(50)
+      socket.resume()
+      await until('both answers are read', () => received > 2 * i * longest)
+    }
+    expect(handled).toBe(6)
+    socket.destroy()
   })
 })
