@@ -59,8 +59,9 @@ export class LiveSession {
   }
 
   static open<Result, Commit>(options: LiveOptions<Result, Commit>): LiveSession {
-    const { hooks, deadline } = options
-    // Until the end: a session kept for its replies must not keep its messages too (even a finished generator holds its arguments).
+    const { hooks, deadline, needsMark } = options
+    // Until the end: a session kept for its replies must not keep its messages too (even a finished generator holds its
+    // arguments, so nothing below may close over `options`).
     let running: { readonly session: Session<Result, Commit>; readonly hooks: typeof hooks } | undefined = {
       session: new Session<Result, Commit>(options),
       hooks,
@@ -92,7 +93,7 @@ export class LiveSession {
       (round, envelopes, marked) => {
         const given = replies.get(round)
         if (given !== undefined) return given
-        if (running?.session.round !== round || (options.needsMark === true && !marked))
+        if (running?.session.round !== round || (needsMark === true && !marked))
           return withReply({ type: REPLY_TYPES.failed, code: 'STOPPED' })
         const answer = answerTo((session) => session.receive(envelopes))
         // Whole, with what has to be stored: storing is idempotent, and a repeated frame must not find a way round a store

@@ -85,6 +85,22 @@ function migrate(raw: DatabaseSync, schema: Schema, path: string): void {
   })
 }
 
+const schemaText = (raw: DatabaseSync): string =>
+  JSON.stringify(raw.prepare('SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type, name').all())
+
+/** SQLite checks pages, not whether a table still has the columns it was made with: a bit that changed in a name would look like a bug of ours. */
+function checkSchema(raw: DatabaseSync, schema: Schema, path: string): void {
+  const whole = new DatabaseSync(':memory:')
+  try {
+    for (const script of schema.migrations) whole.exec(script)
+    if (schemaText(raw) !== schemaText(whole)) {
+      throw new StoreError('CORRUPT', `${path} is damaged, restore it from a backup: its tables are not those of its schema`)
+    }
+  } finally {
+    whole.close()
+  }
+}
+
 function createFile(path: string, schema: Schema): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   createDurableFile(path, (temporary) => {
@@ -136,6 +152,7 @@ function openFile(path: string, schema: Schema): DatabaseSync {
       throw new StoreError('WRONG_FILE', `${path} was written by another role or another program`)
     }
     migrate(raw, schema, path)
+    checkSchema(raw, schema, path)
     return raw
   } catch (error) {
     raw.close()

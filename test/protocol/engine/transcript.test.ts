@@ -88,7 +88,7 @@ describe('domain tags', () => {
   it('Z-05: are distinct, versioned and prefix-free', () => {
     expect(new Set(tags).size).toBe(tags.length)
     for (const tag of tags) {
-      expect(tag).toMatch(/^quorate\/v1\/[a-z0-9.-]+$/)
+      expect(tag).toMatch(/^quorate\/v1\/[a-zA-Z0-9.-]+$/)
       expect(tags.filter((other) => other.startsWith(tag))).toEqual([tag])
     }
   })
