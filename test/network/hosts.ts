@@ -129,7 +129,11 @@ export async function hostsOverTls(): Promise<Hosts> {
 
 async function takeOver(set: DevSet, network: (link: SignerLink) => SignerLink) {
   process.kill(set.line.coordinator_pid, 'SIGKILL')
-  const config = loadConfig('coordinator', readSources({}, join(set.line.data, 'coordinator', 'host.env')))
+  // hm only: what is done to it must show, and not be made good by the other engine.
+  const config = {
+    ...loadConfig('coordinator', readSources({}, join(set.line.data, 'coordinator', 'host.env'))),
+    ecdsaEngines: ['hm'] as const,
+  }
   const log = pino({ level: 'silent' })
   const { close } = await until('the port and the store are free', 5_000, () =>
     startCoordinator(config, log, network).catch(() => undefined),
