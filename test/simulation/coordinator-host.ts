@@ -16,6 +16,7 @@ import type { SetFacts } from './set-facts.ts'
 export interface CoordinatorHostOptions {
   readonly facts: SetFacts
   readonly threshold: number
+  readonly dkls23: boolean
   readonly loop: EventLoop
   readonly chance: Chance
   readonly disk: DiskFaults
@@ -62,7 +63,7 @@ export class CoordinatorHost {
   #starts = 0
 
   start(directoryLost: boolean): void {
-    const { facts, threshold, loop, chance, disk, now, link, log, note, tamper, assembled, onDown } = this.#o
+    const { facts, threshold, dkls23, loop, chance, disk, now, link, log, note, tamper, assembled, onDown } = this.#o
     if (this.#life.alive) return
     this.#starts += 1
     const life = new Life(loop)
@@ -76,7 +77,7 @@ export class CoordinatorHost {
         roster: facts.rosterFile,
         signers: facts.rosterFile.signers,
         defaultThreshold: threshold,
-        ecdsaEngines: ['hm', 'dkls23'],
+        ecdsaEngines: dkls23 ? ['hm', 'dkls23'] : ['hm'],
         maxQueue: 1000,
         maxBatch: 64,
         batchesInFlight: 2,

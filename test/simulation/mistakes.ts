@@ -153,6 +153,7 @@ export const MISTAKES: Readonly<Record<string, Planted>> = {
   },
   'a signer says it stored a pair’s set-up, and did not': {
     mistake: () => ({ signerStore: (store) => ({ ...store, pairs: { ...store.pairs, put: () => 'stored' as const } }) }),
+    plan: { dkls23: true },
     found: /does not set up its pairs/,
   },
   'a signer says it stored a key update, and did not': {

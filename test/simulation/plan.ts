@@ -29,6 +29,8 @@ export interface Plan {
   readonly skew: number
   /** Freezes, unfreezes and labels during the storm, over all keys. */
   readonly updates: number
+  /** DKLs23 is switched on, with its pair set-ups: seconds of arithmetic for a seed, so only now and then. */
+  readonly dkls23: boolean
 }
 
 export function planOf(chance: Chance): Plan {
@@ -63,6 +65,7 @@ export function planOf(chance: Chance): Plan {
     saboteur: chance.happens(0.15) ? 1 + chance.below(n) : 0,
     skew: maybe(0.5, 100, 12_000),
     updates: Math.floor(maybe(0.6, 1, 7)),
+    dkls23: chance.happens(0.05),
   }
   if (!calm) return plan
   const none = { drop: 0, duplicate: 0, slow: 0, corrupt: 0, diskFull: 0, crashAtWrite: 0, saboteur: 0, partitionEvery: 0 }

@@ -103,8 +103,6 @@ export async function simulate(
       // Bans are looked at in the end. That hm fails again and again while signers are up is what faults of the network do; that a host
       // ends during a check, what crashes do.
       /banned|^hm keeps failing|^ended during a check/.test(msg) ||
-      // Wrong clocks and restarts in a row look like a signer that lies, and somebody has to look.
-      msg.startsWith('hm keeps failing') ||
       (changedBytes && msg === 'signer speaks another version of the protocol')
     if (level >= 50 && !excused) violated(`logged as an error: ${msg}: ${err?.message ?? ''}`)
   }
@@ -172,6 +170,7 @@ export async function simulate(
   const coordinator: CoordinatorHost = new CoordinatorHost({
     facts,
     threshold: plan.threshold,
+    dkls23: plan.dkls23,
     loop,
     chance: chance.fork('coordinator'),
     disk: faults.disk,
@@ -246,7 +245,7 @@ export async function simulate(
     await loop.runUntil(() => false, plan.storm + SETTLE_MS)
     liftBans(signers, plan.saboteur, violated)
     let finished = false
-    void workload.finish().then(
+    void workload.finish(plan).then(
       () => {
         finished = true
       },

@@ -26,6 +26,10 @@ describe('a whole set under one seed', () => {
     expect(totals.updates).toBeGreaterThan(20)
   }, 120_000)
 
+  it('signs with DKLs23 while a signer stays away', async () => {
+    for (const seed of [3, 4]) expect((await simulate(seed, { plan: { dkls23: true } })).violations, replay(seed)).toEqual([])
+  }, 60_000)
+
   // A crash before activation at one signer, another of the coordinator: the key came back as active while that signer held it as pending.
   it('mends what it once found', async () => {
     for (const seed of [1117]) expect((await simulate(seed, { plan: { updates: 0 } })).violations, replay(seed)).toEqual([])

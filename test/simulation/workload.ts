@@ -125,7 +125,7 @@ export class Workload {
   }
 
   /** After healing: whatever users still want, they get; what they got, they get again. */
-  async finish(): Promise<void> {
+  async finish({ dkls23 }: Pick<Plan, 'dkls23'>): Promise<void> {
     const until = this.#loop.now + PATIENCE
     await Promise.all(this.#keyOrders.map((order) => this.#finishKey(order, until)))
     const fresh = this.#users.keyOrder(this.#chance.pick(OWNERS), this.#chance.pick(SCHEMES))
@@ -137,7 +137,7 @@ export class Workload {
       forbidden: false,
     }))
     await Promise.all([...this.#cases, ...news].map((c) => this.#finishCase(c)))
-    await this.#signWithoutOne()
+    if (dkls23) await this.#signWithoutOne()
     if (this.#updating) await Promise.all(this.#keys.map((key) => this.#lockUp(key)))
   }
 
