@@ -16,7 +16,12 @@ export interface BenchOptions {
   /** Restrict what http measures; all if absent. */
   readonly form: Form | undefined
   readonly scheme: Scheme | undefined
+  /** Of ECDSA in `profile`: `dkls23` takes one signer away first. */
+  readonly engine: Engine | undefined
 }
+
+const ENGINES = ['hm', 'dkls23'] as const
+type Engine = (typeof ENGINES)[number]
 
 export interface SetChoice {
   /** File with the line that `quorate dev --json` printed: that set is used, and left running. One is started if absent. */
@@ -58,6 +63,7 @@ Options
   --rate N           requests a second of the open loop (80 % of what the closed loop reached; failover: 100)
   --form NAME        coordinator or gateway alone
   --scheme NAME      one scheme alone, such as ecdsa-secp256k1
+  --engine NAME      ECDSA by hm, or by dkls23 with one signer dead; of profile
   --running FILE     use the set whose \`quorate dev --json\` printed FILE, rather than start one
   --help
 
@@ -86,6 +92,7 @@ export function readArguments(args: readonly string[]): Wanted {
       rate: positive('rate', values.rate),
       form: oneOf('form', values.form, FORMS),
       scheme: oneOf('scheme', values.scheme, SCHEMES),
+      engine: oneOf('engine', values.engine, ENGINES),
     },
     set: { running: values.running },
   }
@@ -108,6 +115,7 @@ function parse(args: readonly string[]) {
         rate: text,
         form: text,
         scheme: text,
+        engine: text,
         running: text,
       },
     })

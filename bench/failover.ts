@@ -59,13 +59,13 @@ export async function failover(options: BenchOptions, set: RunningSet): Promise<
     rows.push(measured.row)
     gates.push(...measured.gates)
   }
-  const degraded = await withoutSigner(set, keys, options)
+  const alone = await degraded(set, keys, options)
   return {
     tables: [
       { title: `ECDSA at ${rate}/s, one of ${set.line.parties} signers away for ${awayMs(seconds) / 1000} s`, rows },
-      { title: 'ECDSA with one signer dead (dkls23), every signature verified', rows: [degraded.row] },
+      { title: 'ECDSA with one signer dead (dkls23), every signature verified', rows: [alone.row] },
     ],
-    gates: [...gates, degraded.gate],
+    gates: [...gates, alone.gate],
   }
 }
 
@@ -150,14 +150,12 @@ function shownOf({ body, latencyMs }: Answer<SigningShot>, dueMs: number): Shown
 }
 
 /** What the set signs with one signer less, at a rate of its own. The signer is started again afterwards. */
-async function withoutSigner(
+async function degraded(
   set: RunningSet,
   keys: readonly Key[],
   options: BenchOptions,
 ): Promise<{ readonly row: Row; readonly gate: Gate }> {
-  await ready(set, 'hm')
-  set.signal(SIGNER, 'SIGKILL')
-  await ready(set, 'dkls23')
+  await withoutSigner(set)
   const load = await measureSigning(set, 'coordinator', keys, { ...options, rate: undefined })
   set.revive(SIGNER)
   const figure = sustained(load)
@@ -195,6 +193,13 @@ async function warmUp(set: RunningSet, keys: readonly Key[], rate: number): Prom
   } finally {
     await target.pool.destroy()
   }
+}
+
+/** Kills a signer; resolves when the others sign ECDSA without it. */
+export async function withoutSigner(set: RunningSet): Promise<void> {
+  await ready(set, 'hm')
+  set.signal(SIGNER, 'SIGKILL')
+  await ready(set, 'dkls23')
 }
 
 /** Until ECDSA is signed by this engine; hm: with all signers there and every pair set up. */

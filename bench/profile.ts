@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import type { BenchOptions } from './arguments.ts'
+import { withoutSigner } from './failover.ts'
 import { makeKeys } from './make-keys.ts'
 import type { Part, Row, Table } from './report.ts'
 import { startSet } from './running-set.ts'
@@ -42,6 +43,7 @@ export async function profile(options: BenchOptions): Promise<Part> {
     const window = { from: 0, to: 0 }
     try {
       const { keys } = await makeKeys(set, form, scheme, options.keys)
+      if (options.engine === 'dkls23') await withoutSigner(set)
       window.from = monotonicUs()
       const { judged, run } = await measureSigning(set, form, keys, options)
       window.to = monotonicUs()
