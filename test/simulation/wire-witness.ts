@@ -91,11 +91,11 @@ export class WireWitness {
       if (reply.type === REPLY_TYPES.sent) this.#opening(signer.id, reply.envelopes)
       return
     }
+    // What it did not accept it does not go on with; a frame that the network has spoilt may not even be one.
+    if (reply.type !== REPLY_TYPES.sent && reply.type !== REPLY_TYPES.done) return
     const { sessionId, round, envelopes } = ROUND.decode(frame)
     const session = this.#sessions.get(toHex(sessionId))
-    // What it did not accept it does not go on with.
-    const goesOn = reply.type === REPLY_TYPES.sent || reply.type === REPLY_TYPES.done
-    if (goesOn && session !== undefined && round === 1) session.shown.set(signer.id, statusesIn(envelopes))
+    if (session !== undefined && round === 1) session.shown.set(signer.id, statusesIn(envelopes))
     if (reply.type !== REPLY_TYPES.done) return
     if (session !== undefined) return this.#share(signer, session)
     this.#certificate(signer, all, reply.result)
