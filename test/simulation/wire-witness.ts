@@ -164,8 +164,13 @@ const statusesIn = (envelopes: readonly Uint8Array[]): readonly Uint8Array[] =>
     const envelope = decodeEnvelope(bytes)
     if (envelope === null || envelope.receiver !== EVERYONE) return []
     const { dkls23, hm, frost } = PROTOCOLS
-    if (envelope.protocol === dkls23) return [COMMITTED.decode(withoutEphemeral(envelope.body)).status]
-    return envelope.protocol === hm || envelope.protocol === frost ? [OPENING.decode(envelope.body).status] : []
+    try {
+      if (envelope.protocol === dkls23) return [COMMITTED.decode(withoutEphemeral(envelope.body)).status]
+      return envelope.protocol === hm || envelope.protocol === frost ? [OPENING.decode(envelope.body).status] : []
+    } catch {
+      // A liar's second envelope, which no honest signer takes up.
+      return []
+    }
   })
 
 /** Other protocols among the signers end with names: of PRSS keys, of a pair's set-up. */
