@@ -34,13 +34,20 @@ const known = pointCache<Uncompressed>(KNOWN_POINTS)
  * (attacks.md P-02). *public*
  */
 function decode(point: Uint8Array): Uncompressed {
-  if (point.length !== 33) throw notAPoint()
   const before = known.get(point)
   if (before !== undefined) return before
+  const decoded = convert(point)
+  known.set(point, decoded)
+  return decoded
+}
+
+/** As {@link decode}, and remembers nothing: a point of our own may be as secret as what was multiplied for it (S4, S5 of DKLs23). */
+const read = (point: Uint8Array): Uncompressed => known.get(point) ?? convert(point)
+
+function convert(point: Uint8Array): Uncompressed {
+  if (point.length !== 33) throw notAPoint()
   try {
-    const decoded = ECDH.convertKey(point, CURVE, undefined, undefined, 'uncompressed') as Buffer
-    known.set(point, decoded)
-    return decoded
+    return ECDH.convertKey(point, CURVE, undefined, undefined, 'uncompressed') as Buffer
   } catch {
     throw notAPoint()
   }
@@ -204,7 +211,7 @@ export function nativeP256(): NativeP256 {
 
     sum(points) {
       if (points.length === 0) throw new RangeError('a sum needs at least one point')
-      return encode(points.map((point) => parse(decode(point))).reduce((total, point) => total.add(point)))
+      return encode(points.map((point) => parse(read(point))).reduce((total, point) => total.add(point)))
     },
 
     negate(point) {
