@@ -16,18 +16,50 @@ import { ASSEMBLE, ASSEMBLED, type AssembleCommand, OUTCOME_TYPES } from './asse
  */
 export class AssemblerActor {
   readonly #curves: Curves
+  readonly #elapsed: () => number
+  /** Milliseconds that verifying has taken in this call. */
+  #verifying = 0
 
-  constructor(curves: Curves) {
-    this.#curves = curves
+  /** @param elapsed milliseconds, as in `Timers`: for the times it reports, which decide nothing. */
+  constructor(curves: Curves, elapsed: () => number = () => 0) {
+    this.#elapsed = elapsed
+    this.#curves = this.#timed(curves)
   }
 
   call(bytes: Uint8Array): Uint8Array {
+    const started = this.#elapsed()
+    this.#verifying = 0
     const command = ASSEMBLE.decode(bytes)
+    const spent = () => ({
+      combine: microseconds(this.#elapsed() - started - this.#verifying),
+      verify: microseconds(this.#verifying),
+    })
     try {
-      return ASSEMBLED.encode({ code: '', culprits: [], outcomes: this.#assemble(command).map(plainOutcome) })
+      const outcomes = this.#assemble(command).map(plainOutcome)
+      return ASSEMBLED.encode({ code: '', culprits: [], spent: spent(), outcomes })
     } catch (error) {
-      if (error instanceof Fault) return ASSEMBLED.encode({ code: error.code, culprits: error.culprits, outcomes: [] })
+      if (error instanceof Fault)
+        return ASSEMBLED.encode({ code: error.code, culprits: error.culprits, spent: spent(), outcomes: [] })
       throw error
+    }
+  }
+
+  /** The same curves, whose verifications of a signature are counted. */
+  #timed(curves: Curves): Curves {
+    const timed = (verify: Curves['ecdsaVerify']): Curves['ecdsaVerify'] => {
+      return (signature, input, publicKey) => {
+        const started = this.#elapsed()
+        const verdict = verify(signature, input, publicKey)
+        this.#verifying += this.#elapsed() - started
+        return verdict
+      }
+    }
+    return {
+      ...curves,
+      ecdsaVerify: timed(curves.ecdsaVerify),
+      ecdsaP256Verify: timed(curves.ecdsaP256Verify),
+      schnorrVerify: timed(curves.schnorrVerify),
+      ed25519Verify: timed(curves.ed25519Verify),
     }
   }
 
@@ -60,6 +92,8 @@ export class AssemblerActor {
     })
   }
 }
+
+const microseconds = (ms: number): number => Math.max(0, Math.round(1000 * ms))
 
 const plainOutcome = (o: Outcome) => ({
   type: OUTCOME_TYPES[o.type],

@@ -6,6 +6,8 @@ import { MAX_BATCH } from '../protocol/signing/batch.ts'
 
 const MAX_MESSAGE = 64 << 10
 const MAX_COMMAND = 32 << 20
+/** An hour; no worker that is alive answers so late. */
+const MAX_SPENT = 3_600_000_000
 
 /** What the coordinator's main thread hands its worker: one finished exchange of a batch, to be combined and verified. */
 export const ASSEMBLE = message(
@@ -42,6 +44,8 @@ export const ASSEMBLED = message(
   {
     code: text(40),
     culprits: list(uint(65535), MAX_PARTIES),
+    /** Microseconds the worker needed, for the coordinator's metrics: to verify the final signatures, and for everything else. */
+    spent: struct({ combine: uint(MAX_SPENT), verify: uint(MAX_SPENT) }),
     outcomes: list(
       struct({
         type: uint(2),

@@ -7,6 +7,7 @@ import type { Choice, EngineChoice, Wish } from './engine-choice.ts'
 import { Mailbox } from './mailbox.ts'
 import type { PrssKeeper } from './prss-keeper.ts'
 import type { SignerLink } from './round.ts'
+import { StageClock, type StageTimes } from './session-stages.ts'
 import type { SignerMonitor } from './signer-monitor.ts'
 import { type Engine, type Signed, SigningFailed, type SigningFailure, SigningJob } from './signing-job.ts'
 import { type ItemEnd, type SessionItem, type SigningEnd, signingSession } from './signing-session.ts'
@@ -18,6 +19,7 @@ export interface SessionReport {
   readonly signers: readonly PartyId[]
   readonly items: readonly SessionItem[]
   readonly ms: number
+  readonly stages: StageTimes
   readonly end: SigningEnd
 }
 
@@ -174,7 +176,8 @@ export class SigningScheduler {
     // After every wait: as late as can be.
     const boots = monitor.boots(signers)
     if (boots === undefined) return await this.#withoutQuorum(jobs, { type: 'quorum', missing: monitor.down(), banned: [] }, run)
-    const started = this.#timers.elapsed()
+    const stages = new StageClock(this.#timers.elapsed)
+    const { started } = stages
     const items = jobs.map((j) => j.item)
     const end = await signingSession({
       ...run,
@@ -189,9 +192,10 @@ export class SigningScheduler {
       rng,
       assemble,
       onTickets: (from, tickets) => prss.restock(from, tickets),
+      stages,
     })
     const ms = this.#timers.elapsed() - started
-    onSession({ engine: plan.with.engine, scheme: run.scheme, signers, items, ms, end })
+    onSession({ engine: plan.with.engine, scheme: run.scheme, signers, items, ms, stages: stages.times, end })
     if (end.type === 'failed') {
       const attempts = Math.max(...jobs.map((j) => j.attempts))
       if (PAUSE_AFTER.has(end.code) && attempts < MAX_ATTEMPTS) await sleep(this.#timers, PAUSE_MS * 2 ** attempts)

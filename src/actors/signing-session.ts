@@ -12,6 +12,7 @@ import type { Refusal } from '../protocol/signing/refusal.ts'
 import { ASSEMBLE, ASSEMBLED, OUTCOME_TYPES } from './assembler-commands.ts'
 import { provenCulprits, round, type SignerLink } from './round.ts'
 import { type Letter, type Letters, lettersOf, relayFrames } from './session-mail.ts'
+import type { StageClock } from './session-stages.ts'
 
 /** One request as the coordinator schedules it. The document goes to the signers untouched. */
 export interface SessionItem {
@@ -61,6 +62,8 @@ export interface SigningSessionOptions {
   readonly rng: Rng
   readonly assemble: (command: Uint8Array) => Promise<Uint8Array>
   readonly onTickets: (from: PartyId, tickets: readonly Uint8Array[]) => void
+  /** Started when the session is; told when each stage ends. */
+  readonly stages?: StageClock
 }
 
 export type ItemEnd =
@@ -148,6 +151,7 @@ export async function signingSession(o: SigningSessionOptions): Promise<SigningE
       return letters
     }
     let replies = await exchange(o, 'openSigning', () => open, REPLY_TYPES.sent, seen)
+    o.stages?.end('open')
     let openings: readonly Letter[] = []
     for (const [i, addressees] of rounds.entries()) {
       const number = i + 1
@@ -160,6 +164,7 @@ export async function signingSession(o: SigningSessionOptions): Promise<SigningE
       released = last
       const frames = relayFrames(sessionId, number, mail)
       replies = await exchange(o, 'round', frames, last ? REPLY_TYPES.done : REPLY_TYPES.sent, seen)
+      o.stages?.end(number === 1 ? 'round_1' : 'round_2')
     }
     const answers = replies.map((reply, s) => lettersFrom(s, reply, rounds.length + 1, [ASSEMBLER]).get(ASSEMBLER) as Letter)
     return await combine(o, sessionId, signers, openings, answers)
@@ -246,6 +251,7 @@ async function combine(
     answers: answers.map((e) => e.body),
   })
   const assembled = ASSEMBLED.decode(await assembly(o, command))
+  o.stages?.combined(assembled.spent.combine / 1000, assembled.spent.verify / 1000)
   if (assembled.code !== '') throw new Ended(assembled.code, { culprits: assembled.culprits, from: assembled.culprits })
   const items = assembled.outcomes.map((outcome): ItemEnd => {
     if (outcome.type === OUTCOME_TYPES.signed) return { type: 'signed', signature: outcome.signature, recovery: outcome.recovery }

@@ -3,6 +3,9 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 /** Seconds; from a health check on loopback to a long poll. */
 const DURATION_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 
+/** Seconds, for parts of a request: from a look-up to a request that waited as long as it may. */
+export const STAGE_BUCKETS = [1e-4, 2e-4, 5e-4, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10]
+
 /** Label names; their values must come from fixed lists (routes, codes, signer names), or a series never ends. */
 type Labels = readonly string[]
 

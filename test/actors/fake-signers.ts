@@ -67,7 +67,12 @@ export class FakeSigners {
     const command = ASSEMBLE.decode(bytes)
     this.assembled.push(command)
     const signed = { type: 0, signature: new Uint8Array(64), recovery: 0, code: '', culprits: [], refusals: [] }
-    return ASSEMBLED.encode({ code: '', culprits: [], outcomes: command.items.map(() => signed) })
+    return ASSEMBLED.encode({
+      code: '',
+      culprits: [],
+      spent: { combine: 300, verify: 200 },
+      outcomes: command.items.map(() => signed),
+    })
   }
 
   #link(id: PartyId): SignerLink {

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { SignerLink } from '../../src/actors/round.ts'
+import { StageClock } from '../../src/actors/session-stages.ts'
 import { type EngineSupplies, type SigningEnd, signingSession } from '../../src/actors/signing-session.ts'
 import { makeRoster } from '../../src/protocol/channel/roster.ts'
 import { nobleCurves as curves } from '../../src/protocol/curve/noble-curves.ts'
@@ -26,7 +27,12 @@ const HM: EngineSupplies = {
   supplies: { kids: [rng(32)], digest: rng(32), tickets: [rng(16), rng(16), rng(16)] },
 }
 const DKLS: EngineSupplies = { engine: 'dkls23', pairs: [rng(32), rng(32), rng(32)] }
-const run = async (supplied: EngineSupplies, ids: readonly number[] = [1, 2, 3], items = 1): Promise<SigningEnd> =>
+const run = async (
+  supplied: EngineSupplies,
+  ids: readonly number[] = [1, 2, 3],
+  items = 1,
+  stages = new StageClock(() => 0),
+): Promise<SigningEnd> =>
   await signingSession({
     scheme: supplied.engine === 'frost' ? 'eddsa-ed25519' : 'ecdsa-secp256k1',
     threshold: supplied.engine === 'hm' ? 2 : ids.length,
@@ -41,6 +47,7 @@ const run = async (supplied: EngineSupplies, ids: readonly number[] = [1, 2, 3],
     rng,
     assemble: signers.assemble,
     onTickets: () => {},
+    stages,
   })
 const exchanges = () => signers.seen.map(({ to, round, mail }) => `${round} to ${to}: ${mail.join(' ')}`)
 
@@ -103,5 +110,33 @@ describe('a session', () => {
   it('names nobody for a ban: no other party could check it', async () => {
     signers.answer = (seen, reply) => (seen.to === 1 && seen.round === 1 ? changed(reply(), failing('ABORT')) : reply())
     expect(await run(DKLS)).toMatchObject({ type: 'failed', code: 'ABORT', culprits: [], from: [1], released: false })
+  })
+
+  it('tells where its time went, stage by stage, and of one that failed what it finished', async () => {
+    let at = 0
+    const stages = async (supplied: EngineSupplies) => {
+      const clock = new StageClock(() => at)
+      await run(supplied, [1, 2, 3], 1, clock)
+      return clock.times
+    }
+    const { assemble } = signers
+    signers = Object.assign(signers, {
+      assemble: (command: Uint8Array) => {
+        at += 7
+        return assemble(command)
+      },
+    })
+    signers.answer = ({ round }, reply) => {
+      at += 10 * (round + 1)
+      return reply()
+    }
+    // Each of three signers takes its time; the worker says that 0.3 and 0.2 ms of the 7 were its own.
+    expect(await stages(HM)).toEqual({ open: 30, round_1: 60, combine_wait: 6.5, combine: 0.3, verify: 0.2 })
+    expect(await stages(DKLS)).toEqual({ open: 30, round_1: 60, round_2: 90, combine_wait: 6.5, combine: 0.3, verify: 0.2 })
+    signers.answer = (seen, reply) => {
+      at += 10
+      return seen.round === 1 ? changed(reply(), failing('STOPPED')) : reply()
+    }
+    expect(await stages(DKLS)).toEqual({ open: 30 })
   })
 })

@@ -94,6 +94,7 @@ export class CoordinatorHost {
           life.timers.after(chance.between(...ASSEMBLY), () => resolve(assembled(this.#assembler.call(command))))
         }),
       onSession: () => {},
+      onSigned: () => {},
       onPair: () => {},
       log: log(life),
       times: TIMES,

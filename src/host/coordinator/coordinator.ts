@@ -20,7 +20,7 @@ import { KeyService } from './key-service.ts'
 import { KeyUpdates } from './key-updates.ts'
 import { SessionLog } from './session-log.ts'
 import { signerNames } from './signer-names.ts'
-import { SigningService } from './signing-service.ts'
+import { type RequestTimes, SigningService } from './signing-service.ts'
 import { upkeep } from './upkeep.ts'
 
 /** Milliseconds. */
@@ -51,6 +51,7 @@ export interface CoordinatorOptions {
   /** Combines and verifies a batch; see actors/assembler-actor.ts. */
   readonly assemble: (command: Uint8Array) => Promise<Uint8Array>
   readonly onSession: (report: SessionReport) => void
+  readonly onSigned: (times: RequestTimes) => void
   readonly onPair: (event: PairEvent) => void
   readonly log: Logger
   readonly times?: CoordinatorTimes
@@ -203,6 +204,7 @@ export function createCoordinator(o: CoordinatorOptions) {
     timeoutMs: config.signTimeoutMs,
     share: { requests: Math.ceil(config.maxQueue * SHARE), bytes: MAX_WAITING_BYTES * SHARE },
     timers,
+    onSigned: o.onSigned,
     log,
   })
   onChange = upkeep({

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { EngineChoice } from '../../actors/engine-choice.ts'
 import { MailboxFull } from '../../actors/mailbox.ts'
-import { type Banned, type Signed, SigningFailed } from '../../actors/signing-job.ts'
+import { type Banned, type Engine, type Signed, SigningFailed } from '../../actors/signing-job.ts'
 import type { SigningScheduler } from '../../actors/signing-scheduler.ts'
 import type { SessionItem } from '../../actors/signing-session.ts'
 import type { Timers } from '../../actors/timers.ts'
@@ -34,7 +34,21 @@ export interface SigningServiceOptions {
   /** What one credential may have under way. */
   readonly share: Load
   readonly timers: Timers
+  readonly onSigned: (times: RequestTimes) => void
   readonly log: Logger
+}
+
+/** Where the time of a signed request went, milliseconds. */
+export interface RequestTimes {
+  readonly engine: Engine
+  /** Until the session began that signed it; with those that failed before. */
+  readonly queue: number
+  /** In that session. */
+  readonly sign: number
+  /** Until the outcome was on the disk. */
+  readonly store: number
+  /** From when the service got the request until its outcome could be answered. */
+  readonly total: number
 }
 
 interface InFlight {
@@ -152,7 +166,7 @@ export class SigningService {
     deadline: number,
     arrived: number,
   ): Promise<SignatureView> {
-    const { scheduler, commits, store, now, timers, log, names } = this.#o
+    const { scheduler, commits, store, now, timers, onSigned, log, names } = this.#o
     let signed: Signed
     try {
       signed = await scheduler.sign(item, document.scheme, key.row.threshold, deadline)
@@ -181,7 +195,11 @@ export class SigningService {
       expiresAt: document.expiresAt,
     }
     // Durable before answering: the same request has one outcome after any crash (decisions.md 10).
+    const signedAt = timers.elapsed()
     const [result] = await commits.commit(() => store.putSignatures([row]))
+    const storedAt = timers.elapsed()
+    const { engine, queueMs: queue, signMs: sign } = signed
+    onSigned({ engine, queue, sign, store: storedAt - signedAt, total: storedAt - arrived })
     if (result !== undefined && result.type !== 'new') {
       log.warn({ request: document.requestId, type: result.type }, 'another outcome of this request was stored first')
       return this.#outcome(result.row, hash)

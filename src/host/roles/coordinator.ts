@@ -72,6 +72,7 @@ export async function startCoordinator(
     now: Date.now,
     assemble: async (command) => await pool.call(pool.leastBusy(), command),
     onSession: (report) => counted?.session(report),
+    onSigned: (times) => counted?.signed(times),
     onPair: (event) => counted?.pair(event),
     log,
   })

@@ -3,4 +3,7 @@ import { serveActor } from '../../actors/worker-entry.ts'
 import { selectCurves } from '../curve/select-curves.ts'
 
 /** A coordinator's worker: combines and verifies; holds no secret. */
-export default serveActor((data) => new AssemblerActor(selectCurves((data as { readonly curve: 'native' | 'noble' }).curve)))
+export default serveActor((data) => {
+  const { curve } = data as { readonly curve: 'native' | 'noble' }
+  return new AssemblerActor(selectCurves(curve), () => performance.now())
+})

@@ -19,7 +19,7 @@ function report(n: number, count: number, first = n * 1000, owner = 'alice'): Se
   }))
   const signed = { type: 'signed' as const, signature: new Uint8Array(64), recovery: 0 }
   const end = { sessionId: sessionId(n), released: true, type: 'done' as const, items: items.map(() => signed) }
-  return { engine: 'frost', scheme: 'eddsa-ed25519', signers: [1, 2], items, ms: 5, end }
+  return { engine: 'frost', scheme: 'eddsa-ed25519', signers: [1, 2], items, ms: 5, stages: {}, end }
 }
 const id = (n: number): string => `ses_${toHex(sessionId(n))}`
 

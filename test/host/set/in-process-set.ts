@@ -10,6 +10,7 @@ import type { SignerLink } from '../../../src/actors/round.ts'
 import type { SessionReport } from '../../../src/actors/signing-scheduler.ts'
 import type { CoordinatorConfig } from '../../../src/host/config/config.ts'
 import { type CoordinatorTimes, createCoordinator } from '../../../src/host/coordinator/coordinator.ts'
+import type { RequestTimes } from '../../../src/host/coordinator/signing-service.ts'
 import { loadNativeCurves } from '../../../src/host/curve/native-curves.ts'
 import { recordSeals } from '../../../src/host/kms/record-seals.ts'
 import { openRecord } from '../../../src/host/kms/sealing.ts'
@@ -234,6 +235,7 @@ export async function inProcessSet(options: SetOptions = {}) {
   )
 
   const reports: SessionReport[] = []
+  const signed: RequestTimes[] = []
   const startCoordinator = async () => {
     const store = openCoordinatorStore(join(dir, 'coordinator.db'))
     const coordinator = createCoordinator({
@@ -256,6 +258,7 @@ export async function inProcessSet(options: SetOptions = {}) {
       now: clock(0),
       assemble: async (command) => hooks.assemble(command),
       onSession: (report) => reports.push(report),
+      onSigned: (times) => signed.push(times),
       onPair: () => {},
       log,
       times,
@@ -284,6 +287,7 @@ export async function inProcessSet(options: SetOptions = {}) {
     signers,
     signerOf,
     reports,
+    signed,
     hooks,
     links,
     clocks,
