@@ -3,8 +3,10 @@ import { FORMS, type Form, SCHEMES, type Scheme } from './signing-requests.ts'
 
 /** How long and with what to measure. */
 export interface BenchOptions {
-  /** All parts within a minute: figures that gate, not figures to quote. */
+  /** Short windows: figures that gate against gross failure, not figures to quote. */
   readonly quick: boolean
+  /** Several parts run: none has to show on its own what another measures at length. */
+  readonly whole: boolean
   /** Keys per scheme and form, from which every request draws one. */
   readonly keys: number
   /** Of the open-loop window. */
@@ -49,13 +51,13 @@ Parts (all but the last two if none is named)
   primitives   curve operations, hashes, codec, envelopes, ledger, worker round trip
   round        one real signer and the assembler, against a recording
   dkls23       two signers with DKLs23, alone in this process
-  set          a running set: start, first signature, key generation, idle cost
+  set          a running set: start, first signature, key generation, idle cost; alone: every target at a glance
   http         signatures a second over HTTPS, through coordinator and gateway
   failover     ECDSA at a steady rate while a signer dies, falls silent and comes back; its rate without that signer
   profile      where the processors' time goes under a load of one scheme
 
 Options
-  --quick            short windows: everything within a minute
+  --quick            short windows: everything within two minutes
   --json             only the JSON line
   --keys N           keys per scheme (20; quick: 5)
   --seconds N        length of the open-loop window (30; quick: 3); of failover: of each of its two (24 at least)
@@ -86,6 +88,7 @@ export function readArguments(args: readonly string[]): Wanted {
     parts: part === undefined ? DEFAULT_PARTS : [part],
     options: {
       quick,
+      whole: part === undefined,
       keys: positive('keys', values.keys) ?? (quick ? 5 : 20),
       seconds: positive('seconds', values.seconds) ?? (quick ? 3 : 30),
       concurrency: positive('concurrency', values.concurrency) ?? 64,

@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { BenchOptions } from './arguments.ts'
 import { type Answer, arrivals, openLoop } from './load.ts'
 import { makeKeys } from './make-keys.ts'
 import { type Gate, type Part, quantile, type Row } from './report.ts'
-import type { RunningSet, SetState } from './running-set.ts'
+import type { RunningSet } from './running-set.ts'
+import { ready, SIGNER, withoutSigner } from './signer-outage.ts'
 import { errorsOf, judge, latencies, measureSigning, sustained } from './signing-load.ts'
 import { type Key, type SigningShot, signingShots } from './signing-requests.ts'
 import { verifyAll } from './verify-all.ts'
@@ -13,7 +13,6 @@ const MUST_DEGRADED = 100
 const RATE = 100
 const SEED = 20_261_126
 const CONNECTIONS = 256
-const SIGNER = 3
 /** So that ten seconds are left after the signer's return. */
 const MIN_SECONDS = 24
 const SCHEME = 'ecdsa-secp256k1'
@@ -25,7 +24,6 @@ const MUST_P99_MS = 2_000
 const MUST_HM_MS = 10_000
 /** Answers a second while a signer is away, of those that were due. */
 const MUST_RATE = 95
-const PATIENCE_MS = 60_000
 
 /** What happens to a signer, and how it ends. */
 interface Fault {
@@ -66,6 +64,7 @@ export async function failover(options: BenchOptions, set: RunningSet): Promise<
       { title: 'ECDSA with one signer dead (dkls23), every signature verified', rows: [alone.row] },
     ],
     gates: [...gates, alone.gate],
+    figures: [{ target: 'degraded', figure: alone.gate.figure }],
   }
 }
 
@@ -192,24 +191,5 @@ async function warmUp(set: RunningSet, keys: readonly Key[], rate: number): Prom
     set.signal(SIGNER, 'SIGCONT')
   } finally {
     await target.pool.destroy()
-  }
-}
-
-/** Kills a signer; resolves when the others sign ECDSA without it. */
-export async function withoutSigner(set: RunningSet): Promise<void> {
-  await ready(set, 'hm')
-  set.signal(SIGNER, 'SIGKILL')
-  await ready(set, 'dkls23')
-}
-
-/** Until ECDSA is signed by this engine; hm: with all signers there and every pair set up. */
-async function ready(set: RunningSet, engine: 'hm' | 'dkls23'): Promise<void> {
-  const isReady = ({ engines, signers, pairs }: SetState): boolean =>
-    engines[SCHEME] === engine &&
-    (engine === 'dkls23' || (pairs.ready === pairs.total && signers.every(({ state }) => state === 'up')))
-  const end = performance.now() + PATIENCE_MS
-  while (!isReady(await set.state())) {
-    if (performance.now() > end) throw new Error(`ECDSA is not signed by ${engine}: ${JSON.stringify(await set.state())}`)
-    await sleep(100)
   }
 }

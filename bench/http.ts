@@ -3,21 +3,39 @@ import { makeKeys } from './make-keys.ts'
 import { usageOf } from './process-usage.ts'
 import { type Gate, type Part, quantile, type Row } from './report.ts'
 import type { RunningSet } from './running-set.ts'
-import { errorsOf, lags, latencies, type Measured, measureLatency, measureSigning, sustained } from './signing-load.ts'
-import { FORMS, type Form, type Key, SCHEMES, type Scheme } from './signing-requests.ts'
+import { recovered } from './signer-outage.ts'
+import {
+  errorsOf,
+  type Judged,
+  lags,
+  latencies,
+  type Measured,
+  measureLatency,
+  measureSigning,
+  sustained,
+} from './signing-load.ts'
+import { FORMS, type Form, SCHEMES, type Scheme } from './signing-requests.ts'
+import type { Figure, TargetName } from './targets.ts'
 
-/** ECDSA signatures a second that the set must sustain over HTTPS, all signers up. */
-const MUST_ECDSA = 100
-const LIGHT_LOAD = 100
+/** ECDSA signatures a second that the set sustains over HTTPS on any machine that runs the checks, through each form of the API. */
+const LEAST_ECDSA = 100
+export const LIGHT_LOAD = 100
 
 /** Signing under load, through both forms of the API. */
 export async function http(options: BenchOptions, set: RunningSet): Promise<Part> {
   const loads: Measured[] = []
   const light: Row[] = []
+  const figures: Figure[] = []
+  await recovered(set)
   for (const { form, scheme, brief } of plan(options)) {
     const { keys } = await makeKeys(set, form, scheme, options.keys)
-    loads.push(await measureSigning(set, form, keys, brief ? { ...options, seconds: Math.min(2, options.seconds) } : options))
-    if (!brief) light.push(await lightLoad(set, form, scheme, keys, options))
+    const load = await measureSigning(set, form, keys, brief ? { ...options, seconds: Math.min(2, options.seconds) } : options)
+    loads.push(load)
+    figures.push(...rateFigures(load))
+    if (brief) continue
+    const judged = await measureLatency(set, form, keys, LIGHT_LOAD, Math.ceil(options.seconds / 2))
+    light.push({ form, scheme, ...latencyColumns(latencies(judged)), errors: errorsOf(judged.errors) })
+    figures.push(...latencyFigures(form, judged))
   }
   return {
     tables: [
@@ -30,8 +48,41 @@ export async function http(options: BenchOptions, set: RunningSet): Promise<Part
       },
     ],
     gates: loads.filter((load) => load.scheme === 'ecdsa-secp256k1').map(gateOf),
+    figures: [...figures, ...memoryFigures(set)],
   }
 }
+
+const RATE_TARGETS: Readonly<Partial<Record<Scheme, TargetName>>> = {
+  'ecdsa-secp256k1': 'ecdsa',
+  'schnorr-secp256k1': 'bip340',
+  'eddsa-ed25519': 'ed25519',
+}
+
+export const TARGET_SCHEMES = SCHEMES.filter((scheme) => RATE_TARGETS[scheme] !== undefined)
+
+/** The targets are for what the design's machine runs: no gateway, and on each curve the schemes that every chain has. */
+export function rateFigures(load: Measured): readonly Figure[] {
+  const target = load.form === 'coordinator' ? RATE_TARGETS[load.scheme] : undefined
+  return target === undefined ? [] : [{ target, figure: sustained(load) }]
+}
+
+/** Infinite when a call has no signature. */
+export function latencyFigures(form: Form, judged: Judged): readonly Figure[] {
+  if (form !== 'coordinator') return []
+  const times = judged.errors.size === 0 ? latencies(judged) : [Number.POSITIVE_INFINITY]
+  return [
+    { target: 'p50', figure: quantile(times, 0.5) },
+    { target: 'p99', figure: quantile(times, 0.99) },
+  ]
+}
+
+export const memoryFigures = ({ hosts }: RunningSet): readonly Figure[] =>
+  hosts
+    .filter(({ name }) => name.startsWith('signer-'))
+    .flatMap(({ pid }): readonly Figure[] => {
+      const usage = usageOf(pid)
+      return usage === undefined ? [] : [{ target: 'memory', figure: usage.peakMib }]
+    })
 
 /** Quick: what gates in full, the rest as a sign of life. */
 function plan({ quick, form: only, scheme: alone }: BenchOptions) {
@@ -44,17 +95,6 @@ function plan({ quick, form: only, scheme: alone }: BenchOptions) {
       brief: quick && alone === undefined && scheme !== 'ecdsa-secp256k1',
     })),
   )
-}
-
-async function lightLoad(
-  set: RunningSet,
-  form: Form,
-  scheme: Scheme,
-  keys: readonly Key[],
-  { seconds }: BenchOptions,
-): Promise<Row> {
-  const judged = await measureLatency(set, form, keys, LIGHT_LOAD, Math.ceil(seconds / 2))
-  return { form, scheme, ...latencyColumns(latencies(judged)), errors: errorsOf(judged.errors) }
 }
 
 const latencyColumns = (times: readonly number[]): Row => ({
@@ -99,6 +139,6 @@ function cpuRow({ form, scheme, cpu }: Measured): Row {
 const gateOf = (load: Measured): Gate => ({
   name: `ECDSA over HTTPS through the ${load.form}, all signers up`,
   figure: sustained(load),
-  must: MUST_ECDSA,
+  must: LEAST_ECDSA,
   unit: 'signatures/s',
 })

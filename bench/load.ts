@@ -3,7 +3,8 @@ import type { Dispatcher } from 'undici'
 /** One call, made before its time comes: whoever offers load must not be busy with anything else. */
 export interface Shot {
   readonly path: string
-  readonly body: string
+  /** Sent with POST; a GET if absent. */
+  readonly body?: string
 }
 
 export interface Answer<S extends Shot = Shot> {
@@ -37,7 +38,9 @@ function fire<S extends Shot>({ pool, headers }: Target, shot: S, due: number, d
   const chunks: Buffer[] = []
   const end = (body: Buffer): void => done({ shot, status, body, latencyMs: performance.now() - due, lagMs })
   pool.dispatch(
-    { method: 'POST', path: shot.path, headers, body: shot.body },
+    shot.body === undefined
+      ? { method: 'GET', path: shot.path, headers }
+      : { method: 'POST', path: shot.path, headers, body: shot.body },
     {
       // undici tells the present form of a handler from the old one by this member.
       onRequestStart: () => undefined,

@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import type { BenchOptions } from './arguments.ts'
-import { withoutSigner } from './failover.ts'
 import { makeKeys } from './make-keys.ts'
 import type { Part, Row, Table } from './report.ts'
 import { startSet } from './running-set.ts'
+import { withoutSigner } from './signer-outage.ts'
 import { measureSigning } from './signing-load.ts'
 
 const TOP = 12

@@ -1,3 +1,5 @@
+import type { Figure } from './targets.ts'
+
 /** A figure or a word; the unit stands in the column's name. Rows are printed rounded and go into the JSON line as they are. */
 export type Row = Readonly<Record<string, string | number>>
 
@@ -19,7 +21,9 @@ export interface Gate {
 /** What one part of the benchmark found. */
 export interface Part {
   readonly tables: readonly Table[]
+  /** Of the part itself; those of the targets follow from its figures. */
   readonly gates: readonly Gate[]
+  readonly figures?: readonly Figure[]
 }
 
 export const isMet = ({ figure, must, atMost }: Gate): boolean => (atMost ? figure <= must : figure >= must)

@@ -24,19 +24,22 @@ export interface Judged {
   readonly errors: ReadonlyMap<string, number>
 }
 
-export interface Measured {
+export interface Observed {
+  readonly run: Run<SigningShot>
+  readonly judged: Judged
+  readonly verified: number
+  /** Items per session, from the coordinator's own metrics. */
+  readonly batch: number
+  readonly cpu: CpuPerSignature
+}
+
+export interface Measured extends Observed {
   readonly form: Form
   readonly scheme: Scheme
   /** Signatures a second of the closed loop. */
   readonly capacity: number
   readonly offered: number
-  readonly run: Run<SigningShot>
-  readonly judged: Judged
   readonly keptUp: boolean
-  readonly verified: number
-  /** Items per session, from the coordinator's own metrics. */
-  readonly batch: number
-  readonly cpu: CpuPerSignature
 }
 
 /** Milliseconds of processor time per signature. */
@@ -152,21 +155,23 @@ async function sustain(
   { capacity, offered, seconds }: { readonly capacity: number; readonly offered: number; readonly seconds: number },
 ): Promise<Measured> {
   const shots = signingShots(set, form, keys, Math.ceil(offered * seconds))
+  const observed = await observe(set, () => openLoop(target, shots, arrivals(shots.length, offered, SEED)))
+  const { run, judged } = observed
+  const keptUp = judged.errors.size === 0 && quantile(latencies(judged), 0.99) < KEEPS_UP_MS && run.seconds < seconds * 1.1 + 1
+  return { ...observed, form, scheme: (keys[0] as Key).scheme, capacity, offered, keptUp }
+}
+
+/** What a load costs the set and makes of its batches; every signature is verified afterwards. */
+export async function observe(set: RunningSet, load: () => Promise<Run<SigningShot>>): Promise<Observed> {
   const batchesBefore = sessionItems(await set.metrics())
-  const before = await takeUsage(set)
-  const run = await openLoop(target, shots, arrivals(shots.length, offered, SEED))
-  const after = await takeUsage(set)
+  const before = takeUsage(set)
+  const run = await load()
+  const after = takeUsage(set)
   const batchesAfter = sessionItems(await set.metrics())
   const judged = judge(run.answers)
-  const keptUp = judged.errors.size === 0 && quantile(latencies(judged), 0.99) < KEEPS_UP_MS && run.seconds < seconds * 1.1 + 1
   return {
-    form,
-    scheme: (keys[0] as Key).scheme,
-    capacity,
-    offered,
     run,
     judged,
-    keptUp,
     verified: await verifyAll(judged.claims),
     batch: (batchesAfter.items - batchesBefore.items) / (batchesAfter.sessions - batchesBefore.sessions),
     cpu: perSignature(before, after, judged.signed.length),
@@ -197,7 +202,7 @@ interface UsageOfAll {
   readonly load: number
 }
 
-async function takeUsage({ hosts }: RunningSet): Promise<UsageOfAll> {
+function takeUsage({ hosts }: RunningSet): UsageOfAll {
   const { user, system } = process.cpuUsage()
   return { hosts: new Map(hosts.flatMap(({ name, pid }) => usagePair(name, pid))), load: (user + system) / 1e6 }
 }
