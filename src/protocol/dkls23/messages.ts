@@ -1,4 +1,5 @@
 import type { Group } from '../curve/group.ts'
+import { wipe } from '../engine/bytes.ts'
 import { bytes, message } from '../engine/codec.ts'
 import { blame } from '../engine/fault.ts'
 import type { PartyId } from '../engine/party.ts'
@@ -68,19 +69,23 @@ export interface Expected {
   readonly keys: number
 }
 
-/** S1, but for the product, which its own reader checks. @throws Fault SIGN_MALFORMED naming the sender. */
+/** S1, but for the product, which its own reader checks. *secret* `body`, `psi`: the caller wipes them. @throws Fault SIGN_MALFORMED naming the sender. */
 export const readMultiplied = (group: Group, body: Uint8Array, from: PartyId, expected: Expected): Multiplied =>
   blame(from, 'SIGN_MALFORMED', () => {
     const { salt, product, ...m } = MULTIPLY.decode(body)
     const { accepted, present, keys } = expected
-    return {
-      salt,
-      product,
-      points: pointsIn(group, m.points, accepted),
-      gammaU: pointsIn(group, m.gammaU, present),
-      gammaV: pointsIn(group, m.gammaV, present),
-      psi: scalarsIn(group, m.psi, present),
-      keys: pointsIn(group, m.keys, keys),
+    try {
+      return {
+        salt,
+        product,
+        points: pointsIn(group, m.points, accepted),
+        gammaU: pointsIn(group, m.gammaU, present),
+        gammaV: pointsIn(group, m.gammaV, present),
+        psi: scalarsIn(group, m.psi, present),
+        keys: pointsIn(group, m.keys, keys),
+      }
+    } finally {
+      wipe(m.psi)
     }
   })
 

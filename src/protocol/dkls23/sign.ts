@@ -98,7 +98,10 @@ export function* sign(env: Env, params: DklsParams): SigningScript {
     const received = ofAllPeers(multiplied, (p) => {
       const accepted = p.opening.points.flatMap((accepts, b) => (accepts === null ? [] : [b]))
       const lengths = { accepted: accepted.length, present: present.length, keys: keyPoints.length }
-      const theirs = readMultiplied(group, directOf(second, p.peer), p.peer, lengths) // S1
+      const body = directOf(second, p.peer)
+      keep([body])
+      const theirs = readMultiplied(group, body, p.peer, lengths) // S1
+      keep(theirs.psi)
       return { ...p, theirs, nonces: present.map((b) => theirs.points[accepted.indexOf(b)] as Uint8Array) }
     })
     ofAllPeers(received, ({ peer, opening: { commitment }, theirs }) => {

@@ -92,21 +92,22 @@ describe('C-05, 14.7 memory: when a signing script has ended, no secret of it is
     run.next(new Map())
     expect(findLive(secrets)).toEqual(expect.arrayContaining(['share', 'r', 'phi', 'choices, peer 2', 'b, peer 3']))
     run.next(first())
-    expect(findLive(secrets)).toEqual(expect.arrayContaining(['sk', 'c of u, peer 2', 'c of v, peer 3']))
-    const answered = run.next(second())
+    const received = second()
+    expect(findLive(secrets)).toEqual(expect.arrayContaining(['sk', 'c of u, peer 2', 'c of v, peer 3', 'psi, peer 2']))
+    const answered = run.next(received)
     expect(answered.done).toBe(false)
     if (!answered.done) expect(Buffer.from(answered.value.assembler ?? []).toString('hex')).toBe(known.answer)
     expect(run.next(new Map()).done).toBe(true)
     wipeInputs()
     expect(findLive(secrets)).toEqual([])
-    expect(run.next(new Map()).done).toBe(true) // alive until here
+    expect([run.next(new Map()).done, received.size]).toEqual([true, 2]) // alive until here
   })
 
   it('stopped after each round', () => {
-    for (const inboxes of [[], [first()], [first(), second()]]) {
+    for (const inboxes of [[], [first], [first, second]]) {
       const { run, wipeInputs } = signer()
       run.next(new Map())
-      for (const inbox of inboxes) run.next(inbox)
+      for (const inbox of inboxes) run.next(inbox())
       run.return({ present: [] })
       wipeInputs()
       expect(findLive(secrets)).toEqual([])

@@ -84,6 +84,7 @@ for (const peer of PEERS) {
     'c of v': scalar(only(c(peer)?.cv)),
     'd of u': scalar(only(d(peer)?.du)),
     'd of v': scalar(only(d(peer)?.dv)),
+    psi: hex(run.multiply.get(peer)?.get(ID)?.psi as Uint8Array),
   }
   for (const [name, value] of Object.entries(all)) secrets[`${name}, peer ${peer}`] = value
 }
