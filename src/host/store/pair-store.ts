@@ -79,6 +79,11 @@ export interface PairStore {
   strike(place: PairPlace, ban: Ban): boolean
   /** Every peer in a check whose end nobody will know: {@link BURNT}, the third time within a day banned. @param sessionId of one session; else all */
   burn(now: number, sessionId?: Uint8Array): readonly PairPlace[]
+  /**
+   * Set-ups of other rosters are overwritten and forgotten: nobody can name them any more. Bans stay, for that roster may come back.
+   * @returns how many
+   */
+  keepOnly(rosterHash: Uint8Array): number
   /** An operator gives up a set-up. @returns what the status was. */
   renew(place: PairPlace): PairStatus
   /** An operator lifts a ban: there is no set-up then, and nothing is held against the peer. */
@@ -161,6 +166,9 @@ export function pairStore(database: Database, bans: BanFile): PairStore {
     WHERE :sessionId IS NULL OR session_id = :sessionId`)
   const unmarkSession = database.statement('DELETE FROM pair_checks WHERE session_id = :sessionId')
   const unmarkPeer = database.statement(`DELETE FROM pair_checks WHERE ${AT}`)
+  const others = database.statement<PairPlace>(`
+    SELECT peer_key AS peerKey, roster_hash AS rosterHash FROM pairs WHERE roster_hash <> :rosterHash AND status <> 'banned'`)
+  const remove = database.statement(`DELETE FROM pairs WHERE ${AT}`)
   const inForce = database.statement<Ban>(`
     SELECT code, session_id AS sessionId, evidence, banned_at AS bannedAt FROM bans WHERE ${AT} AND lifted_at IS NULL`)
   const insertBan = database.statement(
@@ -170,7 +178,9 @@ export function pairStore(database: Database, bans: BanFile): PairStore {
   const liftBan = database.statement(`UPDATE bans SET lifted_at = :now WHERE ${AT} AND lifted_at IS NULL`)
 
   const at = ({ peerKey, rosterHash }: PairPlace): PairPlace => ({ peerKey, rosterHash })
-  const rowAt = (place: PairPlace): Row => select.get(at(place)) ?? { ...at(place), ...FRESH }
+  /** Serial numbers go on from where the file saw them last, also where the row is gone. */
+  const rowAt = (place: PairPlace): Row =>
+    select.get(at(place)) ?? { ...at(place), ...FRESH, serial: Math.max(0, bans.of(place).floor - 1) }
   const banAt = (place: PairPlace): Ban | null => inForce.get(at(place)) ?? null
   /** After the transaction: what was given up stays given up, also when the database is an older one some day. */
   const remember = (place: PairPlace): void => {
@@ -204,6 +214,13 @@ export function pairStore(database: Database, bans: BanFile): PairStore {
     wiped(place)
     return result
   }
+
+  const renew = (place: PairPlace): PairStatus =>
+    durably(place, () => {
+      const row = rowAt(place)
+      if (row.status === 'ok' || row.status === 'burnt') upsert.run({ ...row, ...GONE, status: 'none' })
+      return row.status
+    })
 
   for (const place of [...everywhere.all(), ...bans.places()]) {
     const { floor, ban } = bans.of(place)
@@ -273,12 +290,16 @@ export function pairStore(database: Database, bans: BanFile): PairStore {
       for (const place of found) wiped(place)
       return found
     },
-    renew: (place) =>
-      durably(place, () => {
-        const row = rowAt(place)
-        if (row.status === 'ok' || row.status === 'burnt') upsert.run({ ...row, ...GONE, status: 'none' })
-        return row.status
-      }),
+    keepOnly: (rosterHash) => {
+      const found = others.all({ rosterHash })
+      for (const place of found) {
+        // First overwritten and remembered as given up: that is made from the row.
+        renew(place)
+        remove.run(at(place))
+      }
+      return found.length
+    },
+    renew,
     lift: (place, now) =>
       durably(place, () => {
         const row = rowAt(place)

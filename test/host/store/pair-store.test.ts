@@ -279,6 +279,44 @@ describe('O-13 strikes', () => {
   })
 })
 
+describe('another roster', () => {
+  const EARLIER = hash(901)
+
+  it('takes the set-ups of the earlier ones from the disk; bans stay, and so does the roster’s own', () => {
+    for (const peer of [2, 3, 4]) store.pairs.put(place(peer, EARLIER), setup(peer))
+    store.pairs.put(place(2), setup(5))
+    store.pairs.ban(place(4, EARLIER), ban())
+    store.pairs.renew(place(3, EARLIER))
+    expect(store.pairs.keepOnly(ROSTER)).toBe(2)
+    expect([2, 3, 5].map((i) => onDisk(sealed(i)))).toEqual([false, false, true])
+    const rows = (): unknown[] => store.database.statement('SELECT peer_key FROM pairs').all()
+    for (let i = 0; i < 2; i++) {
+      expect(rows()).toHaveLength(2)
+      expect(store.pairs.keepOnly(ROSTER)).toBe(0)
+      expect(store.pairs.get(place(2))).toMatchObject({ status: 'ok', setup: setup(5) })
+      expect(store.pairs.get(place(4, EARLIER))).toMatchObject({ status: 'banned', ban: ban() })
+      expect(store.pairs.get(place(2, EARLIER))).toEqual({ ...NEW, ...place(2, EARLIER) })
+      reopen()
+    }
+    // It may come back, with a set-up of its own.
+    store.pairs.put(place(2, EARLIER), setup(6))
+    reopen()
+    expect(store.pairs.get(place(2, EARLIER))).toMatchObject({ status: 'ok', setup: setup(6) })
+  })
+
+  it('and back again: what it took stays given up, also in a database from before', () => {
+    const copy = at('backup.db')
+    store.pairs.put(place(2, EARLIER), setup(2))
+    reopen(() => copyFileSync(path(), copy))
+    store.pairs.keepOnly(ROSTER)
+    reopen(() => {
+      rmSync(`${path()}-wal`, { force: true })
+      copyFileSync(copy, path())
+    })
+    expect(store.pairs.get(place(2, EARLIER))).toMatchObject({ status: 'burnt', setup: null })
+  })
+})
+
 it('a store with nothing but a set-up in it holds sealed records: it never gets another data key', () => {
   expect(store.holdsSealedRecords()).toBe(false)
   store.pairs.put(place(2), setup(2))
