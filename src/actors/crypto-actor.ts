@@ -26,7 +26,6 @@ import { CLOCK_SKEW_MS } from '../protocol/request/authorize.ts'
 import { isEcdsa } from '../protocol/request/document.ts'
 import { purposeOf } from '../protocol/request/instance.ts'
 import { receiptMessage } from '../protocol/request/key-update.ts'
-import { RequestError } from '../protocol/request/request-error.ts'
 import type { Answered, SignerItem, SigningCommit } from '../protocol/signing/batch.ts'
 import { ANSWER, type Answer, COMMAND, COMMANDS, type CommandMessage, emptyAnswer, MAX_DETAIL } from './crypto-commands.ts'
 import { GenerationRing } from './generation-ring.ts'
@@ -38,9 +37,10 @@ import { openSession } from './open-session.ts'
 import { OpenSessions } from './open-sessions.ts'
 import { wipePairs } from './pair-secrets.ts'
 import { PairSessions } from './pair-sessions.ts'
+import { refusedAnswer } from './refused-answer.ts'
 import { Reservations } from './reservations.ts'
 import { signingEngine } from './signing-engine.ts'
-import { type Authority, type Claim, type FramedItem, judge, Refused } from './signing-intake.ts'
+import { type Authority, type Claim, type FramedItem, judge } from './signing-intake.ts'
 import { TicketBook } from './ticket-book.ts'
 import { judgeUpdate } from './update-intake.ts'
 
@@ -165,12 +165,7 @@ export class CryptoActor {
           return this.#status(command)
       }
     } catch (error) {
-      // Refusals from before the session exists, as data; the words stay in our log.
-      if (error instanceof SetupError || error instanceof RequestError) {
-        return { ...withReply({ type: REPLY_TYPES.refused, code: error.code }), detail: error.message.slice(0, MAX_DETAIL) }
-      }
-      if (error instanceof Refused) return withReply({ type: REPLY_TYPES.refused, code: error.refusal })
-      throw error
+      return refusedAnswer(error)
     }
   }
 
@@ -191,7 +186,7 @@ export class CryptoActor {
     if (!equalBytes(setup.keyId, NO_KEY) || setup.epoch !== 0) throw new SetupError('SETUP_REFUSED', 'batches name no key')
     const instances = items.map((i) => i.instance)
     const dkls = setup.protocol === 'dkls23'
-    if (dkls) this.#pairs.assertOffered()
+    if (dkls) this.#pairs.assertBatch(setup.threshold, items.length)
     const purpose = dkls ? pairedPurpose(instances, pairs) : purposeOf(instances)
     const id = this.#admissible(setup, purpose, now)
     const generation = setup.protocol === 'hm' ? this.#hmGeneration(setup, digest, tickets, now) : undefined

@@ -117,6 +117,8 @@ export const ANSWER = message(
     ),
     /** A set-up to store in place of the one before, before this signer says that it is done. */
     setup: optional(struct({ peer: uint(65535), pairId: bytes(32), sealed: bytes({ max: MAX_SEALED_PAIR }) })),
+    /** A stored set-up that does not open, on account of which a session was refused. */
+    unopened: optional(struct({ peer: uint(65535), pairId: bytes(32) })),
     /** What a failed session shows of its peers: to be stored before any byte leaves. */
     judgement: optional(
       struct({ sessionId: bytes(32), bans: list(judgedShape, MAX_PARTIES), strikes: list(judgedShape, MAX_PARTIES) }),
@@ -165,6 +167,7 @@ export const emptyAnswer = (): Answer => ({
   activate: null,
   checked: null,
   setup: null,
+  unopened: null,
   judgement: null,
   detail: '',
   refusals: [],

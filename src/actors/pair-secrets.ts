@@ -22,6 +22,16 @@ export interface PairSecretsOptions {
   readonly unseal: (sealed: Uint8Array, pairId: Uint8Array, peer: PartyId) => Uint8Array
 }
 
+/** The stored set-up with this peer is damaged or in another's place: as good as none, and for the main thread to give up. */
+export class UnopenedPair extends SetupError {
+  readonly pair: Pick<PairRecord, 'peer' | 'pairId'>
+
+  constructor({ peer, pairId }: PairRecord) {
+    super('PAIR_UNKNOWN', `the stored set-up with signer ${peer} does not open`)
+    this.pair = { peer, pairId }
+  }
+}
+
 /** Set-ups that were given up, remembered so that no command which was on its way uses them; a thousand is years of them. */
 const MAX_DEAD = 1024
 
@@ -100,7 +110,8 @@ export class PairSecrets {
     this.#held.delete(peer)
   }
 
-  #open({ peer, pairId, sealed }: PairRecord): PairSecret {
+  #open(record: PairRecord): PairSecret {
+    const { peer, pairId, sealed } = record
     const held = this.#held.get(peer)
     if (held !== undefined && equalBytes(held.pairId, pairId)) return held
     this.forget(peer)
@@ -113,7 +124,7 @@ export class PairSecrets {
       return secret
     } catch {
       this.forget(peer)
-      throw new SetupError('PAIR_UNKNOWN', `the stored set-up with signer ${peer} does not open`)
+      throw new UnopenedPair(record)
     } finally {
       wipe(plain)
     }

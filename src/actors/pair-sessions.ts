@@ -1,4 +1,5 @@
 import type { PairSecret } from '../protocol/dkls23/pair-record.ts'
+import { maxBatch } from '../protocol/dkls23/parameters.ts'
 import { toHex } from '../protocol/engine/bytes.ts'
 import { SetupError } from '../protocol/engine/fault.ts'
 import type { PartyId } from '../protocol/engine/party.ts'
@@ -48,6 +49,12 @@ export class PairSessions {
   /** @throws SetupError DKLS_POLICY */
   assertOffered(): void {
     if (!this.#o.offered) throw new SetupError('DKLS_POLICY', 'this signer does not offer DKLs23')
+  }
+
+  /** Before anything is judged or held of a session that signs. @throws SetupError DKLS_POLICY, DKLS_PARAM */
+  assertBatch(threshold: number, items: number): void {
+    this.assertOffered()
+    if (items > maxBatch(threshold)) throw new SetupError('DKLS_PARAM', `1..${maxBatch(threshold)} items`)
   }
 
   /** For a session that signs. @throws SetupError DKLS_PARAM, PAIR_BANNED, PAIR_UNKNOWN */

@@ -169,6 +169,7 @@ describe('a session that signs with set-ups', () => {
       const [refused] = opened(set, key, [1, 2]).openings
       expect([said(refused as Answer), set.actorOf(1).load.pairs]).toEqual(['refused PAIR_UNKNOWN', 0])
       expect(refused?.detail).toContain('does not open')
+      expect(refused?.unopened).toEqual({ peer: 2, pairId: stored.pairId })
     }
     set.recordsOf(1).set(2, stored)
     expect(played(set, opened(set, key, [1, 2])).map(said)).toEqual(['done', 'done'])
@@ -194,6 +195,15 @@ function withRogue(seed: string): { readonly set: ActorSet; readonly key: Stored
   for (const pair of PAIRS) set.dealPair(...pair)
   return { set, key, rogue }
 }
+
+it('T-17 a batch that is too large for DKLs23 is refused before any of it is judged or remembered', () => {
+  const { set, key } = scene('too large')
+  set.dealPair(1, 2)
+  const item = set.itemOf(key, set.signRequest(key))
+  const setup = set.setupOf({ protocol: 'dkls23', suite: 'ecdsa-secp256k1', signers: [1, 2], deadline: set.now() + 20_000 })
+  expect(said(set.openSigning(1, setup, Array(65).fill(item), [key]))).toBe('refused DKLS_PARAM')
+  expect(set.actorOf(1).load).toMatchObject({ seen: 0, keys: 0, pairs: 0, reserved: 0 })
+})
 
 it('T-17 a coordinator opens as many large sessions as there is memory for, and no more: a host without dies in the middle of checks', () => {
   const { set, key } = scene('memory')

@@ -67,6 +67,9 @@ export class PairDesk implements PairOffice {
   constructor(options: PairDeskOptions) {
     this.#o = options
     this.#burnt(options.pairs.burn(options.now()))
+    const { hash } = options.roster
+    const gone = options.pairs.keepOnly(hash)
+    if (gone > 0) options.log.info({ gone, roster: toHex(hash) }, 'set-ups of other rosters are deleted')
   }
 
   /** As the heartbeat tells it: every other signer of the roster, or nothing. */
@@ -122,6 +125,14 @@ export class PairDesk implements PairOffice {
       this.#checked.delete(name)
     }
     this.#checked.set(toHex(id), { id, peers, uncounted: items, inHand: 0, until: now + SESSION_LIFE_MS })
+  }
+
+  /** Given up durably: the coordinator would come back with a set-up that both report, again and again. @throws StoreError */
+  unopened({ peer, pairId }: NonNullable<Answer['unopened']>): void {
+    const { setup } = this.row(peer)
+    if (setup === null || !equalBytes(setup.pairId, pairId)) return
+    this.#o.pairs.renew(this.#place(peer))
+    this.#o.log.error({ peer, pair: toHex(pairId) }, 'the stored set-up with this peer does not open; it is given up')
   }
 
   /** The session of a round's frame if its messages are checked. */

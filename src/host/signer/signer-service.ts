@@ -116,6 +116,7 @@ async function openSigning(o: SignerServiceOptions, body: Uint8Array): Promise<R
   const pairs = frame.setup.protocol === 'dkls23' ? o.pairs.records(frame.setup.signers) : []
   const answer = await o.crypto.ask('openSigning', { frame: body, known, keys, pairs })
   if (answer.checked !== null) o.pairs.opened(answer.checked)
+  if (answer.unopened !== null) o.pairs.unopened(answer.unopened)
   // A session that was refused as a whole judged nothing.
   if (answer.reply.type === REPLY_TYPES.sent) o.metrics.judged(frame.items.length, answer.refusals)
   o.log.info(

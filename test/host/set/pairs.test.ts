@@ -3,7 +3,7 @@ import { pairsOf } from '../../../src/protocol/dkls23/purpose.ts'
 import { PAIR_STATES, REPLY, ROUTES, STATUS, STATUS_REQUEST } from '../../../src/protocol/frames/signer-frames.ts'
 import { dealPair, rogueSet, said } from '../../attack/pair-set.ts'
 import { inProcessSet, type SetOptions, type TestSet } from './in-process-set.ts'
-import { expectWorks, makeKey } from './signing-keys.ts'
+import { expectWorks, makeKey, problemOf, sign, someMessage } from './signing-keys.ts'
 import { until } from './until.ts'
 
 const DKLS_ONLY = { config: { ecdsaEngines: ['dkls23'] } } satisfies SetOptions
@@ -40,6 +40,37 @@ describe('pairs of real hosts', () => {
     await expectWorks(set, key)
   })
 
+  it('O-12 a stored set-up that does not open is given up by its signer, and the coordinator has another made', async () => {
+    set = await inProcessSet(DKLS_ONLY)
+    const meddle = (lost: boolean): void => {
+      set.hooks.tamper = async (_to, route, frame, deliver) => {
+        if (lost && route === 'openPair') throw new Error('lost')
+        return await deliver(frame)
+      }
+    }
+    meddle(true)
+    for (const pair of PAIRS) dealPair(set, ...pair)
+    const key = await makeKey(set, 'ecdsa-secp256k1')
+    const { store } = set.signerOf(1)
+    const row = () => set.signerOf(1).pairs.row(2)
+    const damaged = Uint8Array.from(row().setup?.sealed ?? [])
+    damaged[1000] = (damaged[1000] as number) ^ 1
+    const place = { sealed: damaged, peerKey: row().peerKey }
+    store.database.statement('UPDATE pairs SET sealed = :sealed WHERE peer_key = :peerKey').run(place)
+    set.loseWorker(1)
+    await set.restartCoordinator()
+    await until('all known', () => set.service.set().pairs.ready === 3)
+    set.kill(3)
+    await until('only the damaged pair is left', () => set.monitor.up().length === 2)
+    const before = row().setup?.pairId
+    expect((await problemOf(sign(set, key, someMessage()))).code).toBe('quorum_unavailable')
+    expect([row().status, stateOf(1, 2)?.state, stateOf(2, 1)?.state]).toEqual(['none', PAIR_STATES.none, PAIR_STATES.ok])
+    meddle(false)
+    await until('another is made', () => row().status === 'ok' && stateOf(2, 1)?.state === PAIR_STATES.ok)
+    expect(row().setup?.pairId).not.toEqual(before)
+    expect((await expectWorks(set, key)).signers).toEqual([1, 2])
+  })
+
   it('say nothing of themselves where an operator does not want the engine', async () => {
     set = await inProcessSet({ withoutDkls23: [2] })
     const status = async (id: number) => {
@@ -73,6 +104,17 @@ describe('pairs of real hosts', () => {
     // Neither does the past of a clock that was put back: it would shut the peer out for as long.
     set.clocks.set(1, 0)
     expect(await open(1, 2)).toBe('sent')
+  })
+
+  it('a signer that starts under another roster deletes the set-ups of the one before', async () => {
+    const r = await rogueSet()
+    set = r.set
+    dealPair(set, 1, 2)
+    const earlier = { peerKey: new Uint8Array(32).fill(7), rosterHash: new Uint8Array(32).fill(8) }
+    set.signerOf(1).store.pairs.put(earlier, { pairId: new Uint8Array(32).fill(9), sealed: new Uint8Array(40).fill(1) })
+    set.restart(1)
+    const { pairs, store } = set.signerOf(1)
+    expect([store.pairs.get(earlier).status, pairs.row(2).status]).toEqual(['none', 'ok'])
   })
 
   it('a set-up that ends when its peer is banned is not stored', async () => {
