@@ -23,8 +23,11 @@ export interface WorkerReady {
   readonly threadId: number
 }
 
-/** Errors travel as data: Comlink keeps three fields of a thrown one (style.md E6). `detail` is for our own log only. */
-export type CallOutcome = { readonly bytes: Uint8Array } | { readonly detail: string }
+/**
+ * Errors travel as data: Comlink keeps three fields of a thrown one (style.md E6). `detail` is for our own log only, `ms` is how long the
+ * actor took.
+ */
+export type CallOutcome = { readonly bytes: Uint8Array; readonly ms: number } | { readonly detail: string }
 
 /** Everything the main thread can reach in a worker. */
 interface Exposed {
@@ -48,10 +51,12 @@ export function postable(bytes: Uint8Array): { readonly copy: Uint8Array; readon
 
 function answer(actor: WorkerActor, bytes: Uint8Array): CallOutcome {
   try {
+    const started = performance.now()
     const result: unknown = actor.call(bytes)
+    const ms = performance.now() - started
     if (!(result instanceof Uint8Array)) throw new TypeError('a call returns bytes, at once')
     const { copy, moved } = postable(result)
-    return transfer({ bytes: copy }, moved)
+    return transfer({ bytes: copy, ms }, moved)
   } catch (error) {
     return { detail: String(error instanceof Error ? error.stack : error).slice(0, MAX_DETAIL) }
   }

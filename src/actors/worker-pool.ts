@@ -1,4 +1,4 @@
-import { type EventLoopUtilization, performance } from 'node:perf_hooks'
+import { performance } from 'node:perf_hooks'
 import { fileURLToPath } from 'node:url'
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads'
 import { transfer, wrap } from 'comlink'
@@ -96,7 +96,14 @@ interface Live {
   readonly stall: NodeJS.Timeout
   /** When the worker's task has ended, for whatever reason. */
   readonly ended: Promise<void>
-  load: EventLoopUtilization
+}
+
+/** What became of a call's time, milliseconds. */
+export interface CallTimes {
+  /** Behind other calls, and on the way there and back. */
+  readonly wait: number
+  /** In the actor. */
+  readonly work: number
 }
 
 /**
@@ -145,19 +152,22 @@ export class WorkerPool {
 
   /**
    * Sends bytes to a worker and resolves with its answer. Calls to one worker are answered in order.
+   * @param measured is told of a call that was answered, before its promise resolves.
    * @throws WorkerError (as a rejection) WORKER_LOST also when the answer may have been on its way: the worker may have acted if `reached`
    */
-  call(index: number, bytes: Uint8Array): Promise<Uint8Array> {
+  call(index: number, bytes: Uint8Array, measured?: (times: CallTimes) => void): Promise<Uint8Array> {
     const refuse = (code: WorkerErrorCode) => Promise.reject(new WorkerError(code, index, '', false))
     if (!Number.isInteger(index) || index < 0 || index >= this.count) return Promise.reject(new RangeError(`no worker ${index}`))
     if (this.#closing !== undefined) return refuse('STOPPED')
     const live = this.#live[index]
     if (live === undefined) return refuse('WORKER_LOST')
     if (live.waiting.size >= (this.#o.maxPending ?? MAX_PENDING)) return refuse('OVERLOADED')
+    const started = performance.now()
     const { copy, moved } = postable(bytes)
     return this.#orLost(index, live, () => live.remote.call(transfer(copy, moved))).then((outcome) => {
-      if ('bytes' in outcome) return outcome.bytes
-      throw new WorkerError('WORKER_FAILURE', index, outcome.detail)
+      if (!('bytes' in outcome)) throw new WorkerError('WORKER_FAILURE', index, outcome.detail)
+      measured?.({ wait: Math.max(0, performance.now() - started - outcome.ms), work: outcome.ms })
+      return outcome.bytes
     })
   }
 
@@ -167,14 +177,9 @@ export class WorkerPool {
     return waiting.indexOf(Math.min(...waiting))
   }
 
-  /** Share of time, 0..1, that each worker has been busy since the last time this was asked; 0 while it restarts. */
-  utilization(): number[] {
-    return this.#live.map((live) => {
-      if (live === undefined) return 0
-      const { thread, load } = live
-      live.load = thread.performance.eventLoopUtilization()
-      return thread.performance.eventLoopUtilization(live.load, load).utilization
-    })
+  /** Milliseconds that each worker has not waited for work since it began; 0 while it restarts. */
+  busyMs(): number[] {
+    return this.#live.map((live) => live?.thread.performance.eventLoopUtilization().active ?? 0)
   }
 
   /** Lets calls in flight finish, has every actor wipe itself, ends the threads. Idempotent; leaves no handle behind. */
@@ -249,7 +254,6 @@ export class WorkerPool {
       remote: wrap(port) as unknown as Remote,
       waiting: new Set(),
       stall,
-      load: thread.performance.eventLoopUtilization(),
       ended: task
         .then(() => new Error('the worker ended its task'), asError)
         .then((error) => {

@@ -35,6 +35,16 @@ export interface Metrics {
     labels?: readonly L[],
     buckets?: readonly number[],
   ) => Histogram<L>
+  /** Threads beside the main one. @param busyMs as `WorkerPool.busyMs`, asked at each scrape. */
+  readonly watchWorkers: (busyMs: () => readonly number[]) => void
+}
+
+/** Runs `work`, and tells how many milliseconds it took if it succeeds. */
+export async function timed<T>(measured: (ms: number) => void, work: () => Promise<T>): Promise<T> {
+  const started = performance.now()
+  const result = await work()
+  measured(performance.now() - started)
+  return result
 }
 
 /** A registry of its own per host, with Node's process, memory, garbage-collection and event-loop figures in it. */
@@ -51,6 +61,16 @@ export function createMetrics(labels: { readonly role: string; readonly name: st
 
   const histogram: Metrics['histogram'] = (name, help, labelNames = [], buckets = DURATION_BUCKETS) =>
     new Histogram({ ...named(name, help, labelNames), buckets: [...buckets] })
+  let workers: () => readonly number[] = () => []
+  new Counter({
+    ...named('thread_busy_seconds_total', 'Time a thread did not wait for work; its rate is the utilization', ['thread']),
+    // Read from what the threads count themselves. A worker that was started again begins anew, as counters may.
+    collect() {
+      this.reset()
+      this.inc({ thread: 'main' }, performance.eventLoopUtilization().active / 1000)
+      for (const [index, ms] of workers().entries()) this.inc({ thread: `worker-${index}` }, ms / 1000)
+    },
+  })
   const calls = histogram('http_call_seconds', 'Time to answer an HTTP call', ['method', 'route', 'status'])
 
   return {
@@ -70,5 +90,8 @@ export function createMetrics(labels: { readonly role: string; readonly name: st
             }),
       }),
     histogram,
+    watchWorkers: (busyMs) => {
+      workers = busyMs
+    },
   }
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { serveActor } from '../../src/actors/worker-entry.ts'
-import { lossCounter, WorkerPool, type WorkerPoolOptions } from '../../src/actors/worker-pool.ts'
+import { type CallTimes, lossCounter, WorkerPool, type WorkerPoolOptions } from '../../src/actors/worker-pool.ts'
 import { ORDER } from './worker-orders.ts'
 
 const entry = new URL('./obedient-worker.ts', import.meta.url)
@@ -133,7 +133,7 @@ describe('a lost worker', () => {
     expect(events.lost).toEqual([0])
     expect(await codeOf(pool.call(0, order('sleep', 1)))).toBe('WORKER_LOST')
     expect(pool.leastBusy()).toBe(1)
-    expect(pool.utilization()[0]).toBe(0)
+    expect(pool.busyMs()[0]).toBe(0)
     expect(await pool.call(1, order('reverse', 1, 2))).toEqual(Uint8Array.of(2, 1))
     await until(() => events.restarted.length === 1)
     expect(text(await pool.call(0, order('started')))).toMatch(/^start 2 of 0/)
@@ -260,11 +260,23 @@ describe('close', () => {
   })
 })
 
-it('reports how busy each worker has been since the last question', async () => {
+it('reports how long each worker has been busy', async () => {
   const { pool } = await start({ count: 2 })
-  pool.utilization()
+  const [busyBefore = 0, idleBefore = 0] = pool.busyMs()
   for (let i = 0; i < 5; i++) await pool.call(0, order('sleep', 40))
-  const [busy = 0, idle = 1] = pool.utilization()
-  expect(busy).toBeGreaterThan(idle)
-  expect(busy).toBeLessThanOrEqual(1)
+  const [busy = 0, idle = 0] = pool.busyMs()
+  expect(busy - busyBefore).toBeGreaterThanOrEqual(200)
+  expect(idle - idleBefore).toBeLessThan(100)
+})
+
+it('tells the work of a call from its waiting for the calls before it', async () => {
+  const { pool } = await start({ count: 1 })
+  const times: CallTimes[] = []
+  await Promise.all([1, 2].map(() => pool.call(0, order('sleep', 50), (t) => times.push(t))))
+  const [first, second] = times as [CallTimes, CallTimes]
+  for (const { work } of times) expect(work).toBeGreaterThanOrEqual(49)
+  expect(second.wait).toBeGreaterThanOrEqual(49)
+  expect(second.wait).toBeGreaterThan(first.wait)
+  await pool.call(0, order('fail'), (t) => times.push(t)).catch(() => undefined)
+  expect(times).toHaveLength(2)
 })

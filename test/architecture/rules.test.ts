@@ -83,7 +83,7 @@ describe('ownTime', () => {
     expect(rules.ownTime([file('src/host/coordinator/x.ts', `const a = ${code}`)])).toHaveLength(1)
   })
   it('lets the files pass that make it, and those that are never simulated', () => {
-    const paths = ['src/actors/timers.ts', 'src/actors/worker-pool.ts', 'src/host/roles/signer.ts']
+    const paths = ['src/actors/timers.ts', 'src/actors/worker-pool.ts', 'src/actors/worker-entry.ts', 'src/host/roles/signer.ts']
     expect(rules.ownTime(paths.map((path) => file(path, 'const a = setTimeout(f)')))).toEqual([])
   })
 })

@@ -49,7 +49,7 @@ const OWN_TIME =
 export const ownTime = (files: readonly SourceFile[]): readonly string[] =>
   uses(
     OWN_TIME,
-    files.filter(({ path }) => /^src\/(?:actors|host\/coordinator)\/(?!timers\.ts|worker-pool\.ts)/.test(path)),
+    files.filter(({ path }) => /^src\/(?:actors|host\/coordinator)\/(?!timers\.ts|worker-(?:pool|entry)\.ts)/.test(path)),
     'a simulated part',
   )
 

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Agent, request } from 'undici'
 
@@ -42,6 +43,8 @@ export interface DevSet {
   ) => Promise<Answer>
   /** The coordinator form, with the client certificate. */
   readonly coordinator: (method: 'GET' | 'POST', path: string, body?: unknown) => Promise<Answer>
+  /** What a host says at /metrics, read by whom it lets read: the coordinator by clients, signers by the coordinator. */
+  readonly metrics: (host: string) => Promise<string>
   readonly pidOf: (index: number) => number
   readonly signal: (index: number, signal: NodeJS.Signals) => void
   /** Starts a killed signer again, by the command that the JSON line gives. */
@@ -83,6 +86,14 @@ export async function startDevSet(args: readonly string[] = []): Promise<DevSet>
     connect: { ca, cert: readFileSync(line.client.cert), key: readFileSync(line.client.key) },
     connections: 64,
   })
+  const pem = (name: string): Buffer => readFileSync(join(line.data, 'coordinator', name))
+  const peers = new Agent({ connect: { cert: pem('tls.crt'), key: pem('tls.key'), rejectUnauthorized: false } })
+  const metrics = async (host: string): Promise<string> => {
+    const signer = line.signers.find(({ name }) => name === host)
+    const base = signer?.url ?? (host === 'gateway' ? line.gateway : line.coordinator)
+    const dispatcher = signer !== undefined ? peers : host === 'gateway' ? users : clients
+    return await (await request(`${base}/metrics`, { dispatcher })).body.text()
+  }
   const revived = new Map<number | string, ChildProcess>()
   const pids = new Map(line.signers.map((s) => [s.index, s.pid]))
 
@@ -114,6 +125,7 @@ export async function startDevSet(args: readonly string[] = []): Promise<DevSet>
     line,
     call: caller(line.gateway, users, { authorization: `Bearer ${line.token}` }),
     coordinator: caller(line.coordinator, clients, {}),
+    metrics,
     pidOf: (index) => pids.get(index) as number,
     signal: (index, signal) => process.kill(pids.get(index) as number, signal),
     revive: (index) => {
@@ -136,6 +148,7 @@ export async function startDevSet(args: readonly string[] = []): Promise<DevSet>
       )
       await users.destroy()
       await clients.destroy()
+      await peers.destroy()
       dev.kill('SIGTERM')
       return await new Promise((resolve) => (dev.exitCode !== null ? resolve(dev.exitCode) : dev.once('exit', resolve)))
     },

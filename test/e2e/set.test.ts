@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readMetrics, type Sample, sumOf } from '../../bench/metrics-text.ts'
+import { COMMANDS } from '../../src/actors/crypto-commands.ts'
 import { type DevSet, startDevSet, until } from './dev-set.ts'
 import { expectValid, payloadOf, SCHEMES, type Scheme } from './verify.ts'
 
@@ -63,6 +65,50 @@ describe('a 2-of-3 set of five processes', () => {
     const ecdsa = answers.filter((_, i) => jobs[i]?.scheme.startsWith('ecdsa')).map((a) => a.body.signature.r)
     expect(new Set(ecdsa).size).toBe(ecdsa.length)
   }, 60_000)
+
+  it('every host tells at /metrics where the time of these requests went', async () => {
+    const scraped = async (host: string) => readMetrics(await set.metrics(host))
+    const [gateway, coordinator] = [await scraped('gateway'), await scraped('coordinator')]
+    const signers = [await scraped('signer-1'), await scraped('signer-2'), await scraped('signer-3')]
+    /** Values of labels that a histogram has, without those that every sample of a host has. */
+    const labelsOf = (samples: readonly Sample[], name: string) =>
+      samples
+        .filter((sample) => sample.name === `quorate_${name}_count`)
+        .map(({ labels: { role: _role, name: _name, ...own } }) => Object.values(own).join(' '))
+        .sort()
+    const stages = ['combine', 'combine_wait', 'open', 'queue', 'round_1', 'sign', 'store', 'total', 'verify']
+    expect(labelsOf(gateway, 'gateway_stage_seconds')).toEqual(['book', 'forward', 'judge', 'total'])
+    expect(labelsOf(coordinator, 'stage_seconds')).toEqual(['frost', 'hm'].flatMap((e) => stages.map((s) => `${e} ${s}`)))
+    const commands = signers.map((samples) => labelsOf(samples, 'signer_stage_seconds'))
+    for (const pairs of commands) {
+      expect(pairs).toEqual(expect.arrayContaining(['lookup', 'wait', 'work', 'total'].map((s) => `openSigning ${s}`)))
+      expect(pairs).toEqual(expect.arrayContaining(['wait', 'work', 'ledger', 'total'].map((s) => `round ${s}`)))
+      expect(pairs.filter((pair) => !((pair.split(' ')[0] as string) in COMMANDS))).toEqual([])
+    }
+
+    const seconds = (samples: readonly Sample[], name: string, labels: Readonly<Record<string, string>>) =>
+      sumOf(samples, `quorate_${name}_sum`, labels)
+    const signed = sumOf(coordinator, 'quorate_stage_seconds_count', { stage: 'total' })
+    expect(signed).toBeGreaterThanOrEqual(300)
+    expect(sumOf(gateway, 'quorate_gateway_stage_seconds_count', { stage: 'judge' })).toBe(signed)
+    // Whoever waits for another takes at least as long as that one.
+    const total = seconds(coordinator, 'stage_seconds', { stage: 'total' })
+    expect(seconds(gateway, 'gateway_stage_seconds', { stage: 'total' })).toBeGreaterThan(
+      seconds(gateway, 'gateway_stage_seconds', { stage: 'forward' }),
+    )
+    expect(seconds(gateway, 'gateway_stage_seconds', { stage: 'forward' })).toBeGreaterThan(total)
+    for (const stage of ['queue', 'sign', 'store']) expect(seconds(coordinator, 'stage_seconds', { stage })).toBeGreaterThan(0)
+    for (const samples of signers) {
+      const took = (command: string, stage: string) => seconds(samples, 'signer_stage_seconds', { command, stage })
+      expect(seconds(coordinator, 'stage_seconds', { stage: 'open' })).toBeGreaterThan(took('openSigning', 'total'))
+      expect(took('openSigning', 'total')).toBeGreaterThan(took('openSigning', 'work'))
+      for (const thread of ['main', 'worker-0']) {
+        expect(sumOf(samples, 'quorate_thread_busy_seconds_total', { thread })).toBeGreaterThan(0)
+      }
+    }
+    expect(sumOf(coordinator, 'quorate_thread_busy_seconds_total', { thread: 'worker-0' })).toBeGreaterThan(0)
+    expect(sumOf(gateway, 'quorate_thread_busy_seconds_total', { thread: 'main' })).toBeGreaterThan(0)
+  })
 
   it('the same request id: same bytes give the same answer, other bytes 409', async () => {
     for (const scheme of SCHEMES) {

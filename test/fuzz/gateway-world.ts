@@ -6,6 +6,7 @@ import { ApiProblem } from '../../src/host/api/problem.ts'
 import { Key, SetState } from '../../src/host/api/schemas.ts'
 import { createCoordinatorClient } from '../../src/host/gateway/coordinator-client.ts'
 import { createGatewayApp } from '../../src/host/gateway/gateway-app.ts'
+import { gatewayMetrics } from '../../src/host/gateway/gateway-metrics.ts'
 import { createKeyAdmin } from '../../src/host/gateway/key-admin.ts'
 import { createKeyDirectory } from '../../src/host/gateway/key-directory.ts'
 import { createKeyMaker } from '../../src/host/gateway/key-maker.ts'
@@ -114,10 +115,11 @@ export async function gatewayWorld(): Promise<GatewayWorld> {
     randomBytes: seededRng('gateway-http'),
   })
   const directory = createKeyDirectory({ store, roster: set.roster, curves: nativeCurves, now })
+  const metrics = createMetrics({ role: 'gateway', name: 'fuzz' })
   const app = createGatewayApp({
     authenticate: createAuthenticator({ jwt: { issuer: ISSUER, audience: AUDIENCE, jwks: { keys: [jwk] } }, principals: [] }),
     rateLimit: () => {},
-    desk: createSigningDesk({ coordinator, book, keys: directory, curves: nativeCurves }),
+    desk: createSigningDesk({ coordinator, book, keys: directory, curves: nativeCurves, metrics: gatewayMetrics(metrics) }),
     makeKey: createKeyMaker({ coordinator, book, keys: directory }),
     changeKey: createKeyAdmin({ coordinator, book, keys: directory, roster: set.roster, curves: nativeCurves }),
     keys: directory,
@@ -132,7 +134,7 @@ export async function gatewayWorld(): Promise<GatewayWorld> {
     ready: async () => true,
     parties: 3,
     defaultThreshold: 2,
-    metrics: createMetrics({ role: 'gateway', name: 'fuzz' }),
+    metrics,
     log: pino({ level: 'silent' }),
     info: { role: 'gateway', version: '0.1.0', platform: 'test' },
     onUnexpected: (error) => {

@@ -20,6 +20,12 @@ it('collects what a host measures, and the process itself', async () => {
   expect(text).toMatch(/nodejs_eventloop_lag_p99_seconds\{.*\}/)
 
   waiting = 5
+  expect(Number(/quorate_thread_busy_seconds_total\{thread="main",.*\} (\S+)/.exec(text)?.[1])).toBeGreaterThan(0)
+  expect(text).not.toContain('thread="worker-0"')
+  metrics.watchWorkers(() => [1500, 250])
+  const withWorkers = await metrics.text()
+  expect(withWorkers).toContain('quorate_thread_busy_seconds_total{thread="worker-0",role="signer",name="signer-1"} 1.5')
+  expect(withWorkers).toContain('quorate_thread_busy_seconds_total{thread="worker-1",role="signer",name="signer-1"} 0.25')
   expect(await metrics.text()).toContain('quorate_mailbox_waiting{role="signer",name="signer-1"} 5')
 })
 

@@ -3,7 +3,6 @@ import { PAIR_CONDITIONS, type PairKeeper } from '../../actors/pair-keeper.ts'
 import { SESSION_STAGES } from '../../actors/session-stages.ts'
 import type { SignerMonitor } from '../../actors/signer-monitor.ts'
 import type { SessionReport } from '../../actors/signing-scheduler.ts'
-import type { WorkerPool } from '../../actors/worker-pool.ts'
 import { type Metrics, STAGE_BUCKETS } from '../metrics.ts'
 import type { PairEvent } from './coordinator.ts'
 import type { SignerNames } from './signer-names.ts'
@@ -29,7 +28,6 @@ export function coordinatorMetrics(
     readonly engines: Pick<EngineChoice, 'breakerLeft'>
     readonly pairs: Pick<PairKeeper, 'views'>
     readonly names: SignerNames
-    readonly pool: Pick<WorkerPool, 'utilization'>
   },
 ): CoordinatorMetrics {
   const sessions = metrics.counter('sessions_total', 'Signing sessions by engine and end', ['engine', 'code'])
@@ -58,9 +56,6 @@ export function coordinatorMetrics(
   metrics.gauge('hm_off', 'Whether hm is off because it kept failing', [], (g) =>
     g.set(sources.engines.breakerLeft() > 0 ? 1 : 0),
   )
-  metrics.gauge('worker_utilization', 'Share of time the workers are busy', ['worker'], (g) => {
-    for (const [index, use] of sources.pool.utilization().entries()) g.set({ worker: String(index) }, use)
-  })
   return {
     pair: (event) => events.inc({ event }),
     signed: (times) => {

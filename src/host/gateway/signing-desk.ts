@@ -9,8 +9,10 @@ import { ApiProblem } from '../api/problem.ts'
 import { MAX_WAIT_MS, SessionId } from '../api/schemas.ts'
 import { toProblem } from '../api/to-problem.ts'
 import { verifySignature } from '../api/verify-signature.ts'
+import { timed } from '../metrics.ts'
 import type { GatewayRequest } from '../store/gateway-store.ts'
 import { type CoordinatorClient, passOn } from './coordinator-client.ts'
+import type { GatewayMetrics, GatewayStage } from './gateway-metrics.ts'
 import type { CertifiedKey, KeyDirectory } from './key-directory.ts'
 import type { Principal } from './principal.ts'
 import type { BookedRequest, RequestBook } from './request-book.ts'
@@ -70,11 +72,12 @@ export function createSigningDesk(options: {
   readonly book: RequestBook
   readonly keys: KeyDirectory
   readonly curves: Curves
+  readonly metrics: GatewayMetrics
 }): SigningDesk {
-  const { coordinator, book, keys, curves } = options
+  const { coordinator, book, keys, curves, metrics } = options
+  const measured = (stage: GatewayStage) => (ms: number) => metrics.stage(stage, ms)
 
-  /** The one door for signatures. A promise, so that verifying can move to a worker. */
-  const judge = async (row: GatewayRequest, key: CertifiedKey, json: unknown): Promise<SignatureView> => {
+  const verified = async (row: GatewayRequest, key: CertifiedKey, json: unknown): Promise<SignatureView> => {
     const answer = Answer.safeParse(json)
     if (!answer.success) throw unproven('an answer of another form')
     const { state, signature, engine, signers, session_id: sessionId, timing_ms: timingMs } = answer.data
@@ -107,19 +110,23 @@ export function createSigningDesk(options: {
     }
   }
 
+  /** The one door for signatures. A promise, so that verifying can move to a worker. */
+  const judge = (row: GatewayRequest, key: CertifiedKey, json: unknown): Promise<SignatureView> =>
+    timed(measured('judge'), () => verified(row, key, json))
+
+  const forward = (path: string, body: string, waitMs: number) =>
+    timed(measured('forward'), () => coordinator.post(`${path}?wait_ms=${waitMs}`, body, waitMs + MARGIN_MS))
+
   const prepare = async (principal: Principal, wish: SignWish): Promise<Prepared> => {
     if (wish.payload.kind === 'digest' && !principal.scopes.has('digest')) {
       throw new ApiProblem('raw_digest_forbidden', 'signing a bare digest needs the scope digest')
     }
     const key = keys.get(principal.tenantId, wish.keyId)
     const { path, payload } = wish
-    const booked = await book.book(principal, wish.requestId, {
-      type: 'sign.v1',
-      keyId: key.keyId,
-      scheme: key.scheme,
-      path,
-      payload,
-    })
+    const { keyId, scheme } = key
+    const booked = await timed(measured('book'), () =>
+      book.book(principal, wish.requestId, { type: 'sign.v1', keyId, scheme, path, payload }),
+    )
     return { booked, key }
   }
 
@@ -133,21 +140,17 @@ export function createSigningDesk(options: {
   }
 
   const forwardAll = async (bodies: readonly string[], waitMs: number): Promise<z.infer<typeof BatchAnswer>['items']> => {
-    const { json } = await coordinator.post(
-      `/api/v1/sign/batch?wait_ms=${waitMs}`,
-      `{"items":[${bodies.join(',')}]}`,
-      waitMs + MARGIN_MS,
-    )
+    const { json } = await forward('/api/v1/sign/batch', `{"items":[${bodies.join(',')}]}`, waitMs)
     const answer = BatchAnswer.safeParse(json)
     if (!answer.success || answer.data.items.length !== bodies.length) throw unproven('a batch of another form')
     return answer.data.items
   }
 
-  return {
+  const desk: SigningDesk = {
     sign: async (principal, wish, waitMs) => {
       const { booked, key } = await prepare(principal, wish)
       try {
-        const { json } = await coordinator.post(`/api/v1/sign?wait_ms=${waitMs}`, booked.body, waitMs + MARGIN_MS)
+        const { json } = await forward('/api/v1/sign', booked.body, waitMs)
         return await judge(booked.row, key, json)
       } catch (error) {
         throw toProblem(error).withRequest(booked.requestId)
@@ -202,5 +205,10 @@ export function createSigningDesk(options: {
       const { json } = await coordinator.get(`/api/v1/signatures/${signatureId}?wait_ms=${wait}`, wait + MARGIN_MS)
       return judge(row, key, json)
     },
+  }
+  return {
+    ...desk,
+    sign: (...call) => timed(measured('total'), () => desk.sign(...call)),
+    signAll: (...call) => timed(measured('total'), () => desk.signAll(...call)),
   }
 }

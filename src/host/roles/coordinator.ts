@@ -76,7 +76,8 @@ export async function startCoordinator(
     onPair: (event) => counted?.pair(event),
     log,
   })
-  counted = coordinatorMetrics(metrics, { load: () => scheduler.load(), monitor, engines, pairs, names, pool })
+  counted = coordinatorMetrics(metrics, { load: () => scheduler.load(), monitor, engines, pairs, names })
+  metrics.watchWorkers(() => pool.busyMs())
   await monitor.start()
 
   const endIfStoreIsBroken = (error: unknown): void => {

@@ -12,6 +12,7 @@ import { readCredentialFile } from '../config/credential-file.ts'
 import { selectCurves } from '../curve/select-curves.ts'
 import { type CoordinatorClient, createCoordinatorClient } from '../gateway/coordinator-client.ts'
 import { createGatewayApp } from '../gateway/gateway-app.ts'
+import { gatewayMetrics } from '../gateway/gateway-metrics.ts'
 import { createKeyAdmin } from '../gateway/key-admin.ts'
 import { createKeyDirectory } from '../gateway/key-directory.ts'
 import { createKeyMaker } from '../gateway/key-maker.ts'
@@ -108,7 +109,7 @@ export async function startGateway(
   const app = createGatewayApp({
     authenticate: createAuthenticator({ jwt: config.jwt, principals: config.principals }),
     rateLimit: createRateLimit(config.ratePerSecond),
-    desk: createSigningDesk({ coordinator, book, keys, curves }),
+    desk: createSigningDesk({ coordinator, book, keys, curves, metrics: gatewayMetrics(metrics) }),
     makeKey: createKeyMaker({ coordinator, book, keys }),
     changeKey: createKeyAdmin({ coordinator, book, keys, roster, curves }),
     keys,

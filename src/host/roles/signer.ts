@@ -65,8 +65,12 @@ export async function startSigner(config: SignerConfig, log: Logger): Promise<{ 
       process.exit(1)
     },
   })
-  const crypto = cryptoClient(pool, Date.now)
   const counts = signerMetrics(metrics)
+  metrics.watchWorkers(() => pool.busyMs())
+  const crypto = cryptoClient(pool, Date.now, (kind, { wait, work }) => {
+    counts.stage(kind, 'wait', wait)
+    counts.stage(kind, 'work', work)
+  })
   const commits = groupCommit(store.database)
   const pairs = new PairDesk({
     self: config.index,

@@ -1,11 +1,19 @@
+import type { Command } from '../../actors/crypto-commands.ts'
 import { PAIR_STATES, REPLY_TYPES, type Reply } from '../../protocol/frames/signer-frames.ts'
-import type { Metrics } from '../metrics.ts'
+import { type Metrics, STAGE_BUCKETS } from '../metrics.ts'
+
+/**
+ * What the time of a command goes to: looking up what the worker needs, waiting for it, its work, the marks of a check on secrets that
+ * outlive the session (on the disk before the worker is asked, and off it after), the ledger's write. `total` is from the frame to the
+ * answer.
+ */
+export type SignerStage = 'lookup' | 'wait' | 'work' | 'mark' | 'unmark' | 'ledger' | 'total'
 
 /** What a signer counts. Label values come from fixed lists. */
 export interface SignerMetrics {
   readonly reply: (reply: Reply) => void
   readonly judged: (items: number, refusals: readonly string[]) => void
-  readonly stored: (ms: number) => void
+  readonly stage: (command: Command, stage: SignerStage, ms: number) => void
   readonly sessions: (open: number) => void
   readonly banned: (code: string) => void
   readonly struck: (code: string) => void
@@ -19,7 +27,12 @@ const TYPE_NAMES = new Map<number, string>(Object.entries(REPLY_TYPES).map(([nam
 export function signerMetrics(metrics: Metrics): SignerMetrics {
   const replies = metrics.counter('signer_replies_total', 'Replies to the coordinator', ['type', 'code'])
   const items = metrics.counter('signer_items_total', 'Items of signing batches by verdict', ['verdict'])
-  const ledger = metrics.histogram('signer_ledger_seconds', 'Time of the durable ledger write of one batch')
+  const stages = metrics.histogram(
+    'signer_stage_seconds',
+    'Where the time of a command of the coordinator goes',
+    ['command', 'stage'],
+    STAGE_BUCKETS,
+  )
   const open = metrics.gauge('signer_sessions_open', 'Open protocol sessions')
   const bans = metrics.counter('signer_bans_total', 'Peers banned, by the fault that did it', ['code'])
   const strikes = metrics.counter('signer_strikes_total', 'Strikes against peers, by fault', ['code'])
@@ -31,7 +44,7 @@ export function signerMetrics(metrics: Metrics): SignerMetrics {
       items.inc({ verdict: 'accepted' }, count - refusals.length)
       for (const refusal of refusals) items.inc({ verdict: refusal })
     },
-    stored: (ms) => ledger.observe(ms / 1000),
+    stage: (command, stage, ms) => stages.observe({ command, stage }, ms / 1000),
     sessions: (count) => open.set(count),
     banned: (code) => bans.inc({ code }),
     struck: (code) => strikes.inc({ code }),

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { Answer } from '../../actors/crypto-commands.ts'
+import type { Answer, Command } from '../../actors/crypto-commands.ts'
 import type { Timers } from '../../actors/timers.ts'
 import type { Curves } from '../../protocol/curve/curves.ts'
 import { equalBytes, toHex } from '../../protocol/engine/bytes.ts'
@@ -20,12 +20,13 @@ import {
 import { requestHash } from '../../protocol/request/authorize.ts'
 import type { Scheme, Usage } from '../../protocol/request/document.ts'
 import type { SignerConfig } from '../config/config.ts'
+import { timed } from '../metrics.ts'
 import type { SignerStore, StoredSignerKey } from '../store/signer-store.ts'
 import type { CryptoClient } from './crypto-client.ts'
 import { certificate, keys } from './key-reports.ts'
 import type { CheckedSession, PairDesk } from './pair-desk.ts'
 import { decoded, readable } from './read-frame.ts'
-import type { SignerMetrics } from './signer-metrics.ts'
+import type { SignerMetrics, SignerStage } from './signer-metrics.ts'
 import { WorkerStatus } from './worker-status.ts'
 
 export interface SignerServiceOptions {
@@ -79,26 +80,30 @@ export function signerHandlers(o: SignerServiceOptions): Readonly<Record<string,
   }
   return {
     [ROUTES.status]: (body) => status(o, body, worker, nextPending),
-    [ROUTES.openSigning]: (body) => guarded(o, () => openSigning(o, body)),
-    [ROUTES.openKeygen]: (body) => guarded(o, () => openKeygen(o, body)),
-    [ROUTES.openPrss]: (body) => guarded(o, async () => release(o, await o.crypto.ask('openPrss', { frame: body }), body)),
-    [ROUTES.openPair]: (body) => guarded(o, () => openPair(o, body)),
-    [ROUTES.updateKey]: (body) => guarded(o, () => updateKey(o, body)),
-    [ROUTES.round]: (body) => guarded(o, () => round(o, body)),
+    [ROUTES.openSigning]: (body) => guarded(o, 'openSigning', () => openSigning(o, body)),
+    [ROUTES.openKeygen]: (body) => guarded(o, 'openKeygen', () => openKeygen(o, body)),
+    [ROUTES.openPrss]: (body) => guarded(o, 'openPrss', () => openPrss(o, body)),
+    [ROUTES.openPair]: (body) => guarded(o, 'openPair', () => openPair(o, body)),
+    [ROUTES.updateKey]: (body) => guarded(o, 'updateKey', () => updateKey(o, body)),
+    [ROUTES.round]: (body) => guarded(o, 'round', () => round(o, body)),
     [ROUTES.abort]: async (body) => REPLY.encode((await o.crypto.ask('abort', { frame: body })).reply),
     [ROUTES.certificate]: (body) => certificate(o, body),
     [ROUTES.keys]: (body) => keys(o, body),
   }
 }
 
-async function guarded(o: SignerServiceOptions, work: () => Promise<Reply>): Promise<Uint8Array> {
+async function guarded(o: SignerServiceOptions, command: Command, work: () => Promise<Reply>): Promise<Uint8Array> {
   if (!o.ready()) return REPLY.encode(refusal('CLOCK'))
-  const reply = await work()
+  const reply = await timed(measured(o, command, 'total'), work)
   o.metrics.reply(reply)
   return REPLY.encode(reply)
 }
 
+const measured = (o: SignerServiceOptions, command: Command, stage: SignerStage) => (ms: number) =>
+  o.metrics.stage(command, stage, ms)
+
 async function openSigning(o: SignerServiceOptions, body: Uint8Array): Promise<Reply> {
+  const started = performance.now()
   const frame = decoded(OPEN_SIGNING, body)
   if (frame === null) return refusal('MALFORMED')
   const tenants = new Map(o.config.credentials.map((c) => [c.id, c.tenant]))
@@ -114,6 +119,7 @@ async function openSigning(o: SignerServiceOptions, body: Uint8Array): Promise<R
   const rows = [...ids.values()].flatMap((id) => (id.length === 32 ? (o.store.getKey(id) ?? []) : []))
   const keys = rows.flatMap(certified)
   const pairs = frame.setup.protocol === 'dkls23' ? o.pairs.records(frame.setup.signers) : []
+  o.metrics.stage('openSigning', 'lookup', performance.now() - started)
   const answer = await o.crypto.ask('openSigning', { frame: body, known, keys, pairs })
   if (answer.checked !== null) o.pairs.opened(answer.checked)
   if (answer.unopened !== null) o.pairs.unopened(answer.unopened)
@@ -180,6 +186,10 @@ async function openKeygen(o: SignerServiceOptions, body: Uint8Array): Promise<Re
   return release(o, answer, body)
 }
 
+async function openPrss(o: SignerServiceOptions, body: Uint8Array): Promise<Reply> {
+  return release(o, await o.crypto.ask('openPrss', { frame: body }), body)
+}
+
 async function openPair(o: SignerServiceOptions, body: Uint8Array): Promise<Reply> {
   const frame = decoded(OPEN_PAIR, body)
   if (frame === null) return refusal('MALFORMED')
@@ -195,7 +205,7 @@ async function openPair(o: SignerServiceOptions, body: Uint8Array): Promise<Repl
 async function round(o: SignerServiceOptions, body: Uint8Array): Promise<Reply> {
   const session = o.pairs.checkedBy(body)
   if (session === undefined) return release(o, await o.crypto.ask('round', { frame: body }), body)
-  if (!(await o.pairs.enter(session))) {
+  if (!(await timed(measured(o, 'round', 'mark'), () => o.pairs.enter(session)))) {
     await end(o, body)
     return failure('PAIR_UNKNOWN')
   }
@@ -216,7 +226,7 @@ async function release(o: SignerServiceOptions, answer: Answer, frame: Uint8Arra
   if (detail !== '') o.log.warn({ code: reply.code, culprits: reply.culprits, detail }, 'session refused or failed')
   if (judgement !== null) o.pairs.judge(judgement)
   if (session !== undefined) {
-    await o.pairs.leave(session, reply.type === REPLY_TYPES.failed)
+    await timed(measured(o, 'round', 'unmark'), () => o.pairs.leave(session, reply.type === REPLY_TYPES.failed))
     // From here to the claim nothing waits: a ban that another session brought meanwhile is seen here, or comes too late.
     if (!o.pairs.stands(session) && reply.type !== REPLY_TYPES.failed) {
       await end(o, frame)
@@ -235,7 +245,7 @@ async function release(o: SignerServiceOptions, answer: Answer, frame: Uint8Arra
       return failure('KEY_FROZEN')
     }
     const verdicts = o.store.claim(claims.map((c) => ({ ...c, firstSentAt })))
-    o.metrics.stored(performance.now() - started)
+    o.metrics.stage('round', 'ledger', performance.now() - started)
     if (verdicts.some((v) => v === 'conflict' || v === 'forgotten')) {
       o.log.warn(
         { requests: claims.map((c) => c.requestId).slice(0, MAX_LOGGED) },

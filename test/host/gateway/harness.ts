@@ -10,6 +10,7 @@ import { Key, Problem } from '../../../src/host/api/schemas.ts'
 import type { Jwks } from '../../../src/host/config/config.ts'
 import { createCoordinatorClient, type HttpPeer } from '../../../src/host/gateway/coordinator-client.ts'
 import { createGatewayApp, type GatewayAppOptions } from '../../../src/host/gateway/gateway-app.ts'
+import { gatewayMetrics } from '../../../src/host/gateway/gateway-metrics.ts'
 import { createKeyAdmin } from '../../../src/host/gateway/key-admin.ts'
 import { createKeyDirectory } from '../../../src/host/gateway/key-directory.ts'
 import { createKeyMaker } from '../../../src/host/gateway/key-maker.ts'
@@ -99,10 +100,17 @@ export function gateway(): Gateway {
       randomBytes,
     })
     const directoryOfKeys = createKeyDirectory({ store: it.store, roster: it.set.roster, curves: nobleCurves, now })
+    const metrics = createMetrics({ role: 'gateway', name: 'test' })
     it.app = createGatewayApp({
       authenticate: createAuthenticator({ jwt: { issuer: ISSUER, audience: AUDIENCE, jwks }, principals: [] }),
       rateLimit: () => {},
-      desk: createSigningDesk({ coordinator, book, keys: directoryOfKeys, curves: nobleCurves }),
+      desk: createSigningDesk({
+        coordinator,
+        book,
+        keys: directoryOfKeys,
+        curves: nobleCurves,
+        metrics: gatewayMetrics(metrics),
+      }),
       makeKey: createKeyMaker({ coordinator, book, keys: directoryOfKeys }),
       changeKey: createKeyAdmin({ coordinator, book, keys: directoryOfKeys, roster: it.set.roster, curves: nobleCurves }),
       keys: directoryOfKeys,
@@ -112,7 +120,7 @@ export function gateway(): Gateway {
       ready: async () => true,
       parties: 3,
       defaultThreshold: 2,
-      metrics: createMetrics({ role: 'gateway', name: 'test' }),
+      metrics,
       log: it.sink.log,
       info: { role: 'gateway', version: '0.1.0', platform: 'test' },
       ...changes,

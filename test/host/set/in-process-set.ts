@@ -85,7 +85,9 @@ const newSecrets = (n: number): SetSecrets => ({
 const TIMES: CoordinatorTimes = { heartbeat: 20, heartbeatTimeout: 500, exchange: 2000, keygenExchange: 5000 }
 
 /** One for all lives of all signers: each registry watches the event loop and the collector for as long as the process lives. */
-const METRICS = signerMetrics(createMetrics({ role: 'signer', name: 'test' }))
+/** Of all signers of all sets of the process. */
+export const SIGNER_METRICS = createMetrics({ role: 'signer', name: 'test' })
+const METRICS = signerMetrics(SIGNER_METRICS)
 
 const rng = (length: number): Uint8Array => Uint8Array.from(randomBytes(length))
 
