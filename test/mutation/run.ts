@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
-import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, posix } from 'node:path'
+import { join, posix, relative } from 'node:path'
 import process from 'node:process'
 import { importsOf } from '../architecture/plain-code.ts'
 import { ROOT, type SourceFile, sourceFiles } from '../architecture/source-files.ts'
@@ -23,7 +23,7 @@ const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('
 const targets = sourceFiles('src/protocol/**/*.ts').filter(
   ({ path }) => wanted.length === 0 || wanted.some((w) => path.startsWith(posix.join('src/protocol', w))),
 )
-const copy = mkdtempSync(join(tmpdir(), 'quorate-mutation-'))
+const copy = realpathSync(mkdtempSync(join(tmpdir(), 'quorate-mutation-')))
 
 /** Files of the project that a file imports, directly or not. */
 function reach(): (path: string) => ReadonlySet<string> {
@@ -63,42 +63,64 @@ function stagesFor(source: string, tests: ReadonlyMap<string, ReadonlySet<string
   return nearOnly ? stages.slice(0, 1) : stages
 }
 
-function fails(tests: readonly string[]): Promise<boolean> {
+interface Ending {
+  readonly failed: boolean
+  /** The test files that noticed; none when vitest itself was ended. */
+  readonly by: readonly string[]
+}
+
+function runTests(tests: readonly string[]): Promise<Ending> {
   const vitest = join(copy, 'node_modules/vitest/vitest.mjs')
-  const child = spawn(process.execPath, [vitest, 'run', '--bail=1', '--reporter=dot', ...SLOW, ...tests], {
-    cwd: copy,
-    stdio: 'ignore',
-    detached: true,
-  })
+  const report = join(copy, 'report.json')
+  rmSync(report, { force: true })
+  const child = spawn(
+    process.execPath,
+    [vitest, 'run', '--bail=1', '--reporter=json', `--outputFile=${report}`, ...SLOW, ...tests],
+    { cwd: copy, stdio: 'ignore', detached: true },
+  )
   return new Promise((resolve) => {
     // A worker in an endless loop does not end with its parent: the whole group goes.
     const timer = setTimeout(() => process.kill(-(child.pid as number), 'SIGKILL'), PATIENCE_MS)
     child.on('exit', (code) => {
       clearTimeout(timer)
-      resolve(code !== 0)
+      resolve({ failed: code !== 0, by: existsSync(report) ? failedIn(readFileSync(report, 'utf8')) : [] })
     })
   })
+}
+
+function failedIn(report: string): readonly string[] {
+  const { testResults } = JSON.parse(report) as { testResults: readonly { name: string; status: string }[] }
+  return testResults.filter(({ status }) => status === 'failed').map(({ name }) => relative(copy, name))
 }
 
 const healthy = new Set<string>()
 /** Tests that fail anyway would call every mutant killed. Asked once, but of whole sets each time: they fail on a machine that is too busy. */
 async function areHealthy(tests: readonly string[]): Promise<boolean> {
-  const asked = tests.every((test) => test.startsWith('test/protocol/'))
-  if (asked && healthy.has(tests.join())) return true
-  if (await fails(tests)) return false
-  healthy.add(tests.join())
+  const asked = tests.filter((test) => !healthy.has(test))
+  if (asked.length === 0) return true
+  if ((await runTests(asked)).failed) return false
+  for (const test of asked) if (test.startsWith('test/protocol/')) healthy.add(test)
   return true
 }
 
 type Verdict = 'killed' | 'survived' | 'undecided'
 
-async function verdictOn(file: SourceFile, mutant: Mutant, stages: readonly (readonly string[])[]): Promise<Verdict> {
+/** `keen`: the test of this file's name, and those that noticed other mutants of it. They are asked first, and grow by those that notice this one. */
+async function verdictOn(
+  file: SourceFile,
+  mutant: Mutant,
+  stages: readonly (readonly string[])[],
+  keen: Set<string>,
+): Promise<Verdict> {
   writeFileSync(join(copy, file.path), applied(file.text, mutant))
   try {
-    for (const stage of stages) {
-      if (!(await fails(stage))) continue
+    for (const stage of [[...keen], ...stages]) {
+      if (stage.length === 0) continue
+      const { failed, by } = await runTests(stage)
+      if (!failed) continue
       writeFileSync(join(copy, file.path), file.text)
-      return (await areHealthy(stage)) ? 'killed' : 'undecided'
+      for (const test of by) if (test.startsWith('test/protocol/')) keen.add(test)
+      return (await areHealthy(by.length === 0 ? stage : by)) ? 'killed' : 'undecided'
     }
     return 'survived'
   } finally {
@@ -126,10 +148,11 @@ async function main(): Promise<number> {
     const folder = file.path.split('/')[2] as string
     const row = table.get(folder) ?? { checks: 0, killed: 0, survivors: [] }
     table.set(folder, row)
+    const keen = new Set(stages[0]?.filter((test) => posix.basename(test, '.test.ts') === posix.basename(file.path, '.ts')))
     for (const mutant of mutantsOf(file.text)) {
       const at = `${file.path.slice('src/protocol/'.length)}:${mutant.line} \`${mutant.was}\``
       const reason = reasonFor(REDUNDANT, file.path, mutant)
-      const verdict = await verdictOn(file, mutant, reason === undefined ? stages : stages.slice(0, 1))
+      const verdict = await verdictOn(file, mutant, reason === undefined ? stages : stages.slice(0, 1), keen)
       const shown = verdict !== 'survived' ? verdict : reason === undefined ? 'OPEN' : 'redundant'
       row.checks += 1
       if (verdict === 'killed') row.killed += 1

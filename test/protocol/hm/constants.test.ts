@@ -144,6 +144,14 @@ describe('against random polynomials', () => {
   })
 })
 
+describe('C3, 1.4: where one side of the equation is the identity', () => {
+  it('R_1 = 2 R_2, which a signer 2 that speaks last can send, would take the identity as R_3: no list of points, refused', () => {
+    const constants = setConstants(group, [1, 2, 3])
+    const points = new Map([2, 1, 7].map((n, i) => [i + 1, group.baseMul(group.scalar(n))]))
+    expect(onDegree(group, constants, points)).toBe(false)
+  })
+})
+
 describe('combine', () => {
   it('big coefficients by multiplication, small ones by repetition: the same sum; cancelling ones give null', () => {
     const D = group.baseMul(group.scalar(99))

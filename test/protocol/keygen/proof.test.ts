@@ -116,6 +116,17 @@ describe.each([nativeCurves.secp256k1, nativeCurves.p256, nativeCurves.ed25519].
       ]) as Uint8Array
       const forged = { commitment: group.negate(group.mulPublic(value, c) as Uint8Array), response: group.scalar(0) }
       expect(verify(group, commitments, forged, () => c)).toBe(false)
+      // No other response fits it, and the identity on the right is an answer, not a crash.
+      expect(verify(group, commitments, { ...forged, response: group.scalar(1) }, () => c)).toBe(false)
+    })
+
+    it('Z-10 F(c) the identity is sound arithmetic: z G = A', () => {
+      // f(Z) = 5 - Z at c = 5. Which c it will be, a hash decides.
+      const root = [group.scalar(5), group.scalar(-1)]
+      const c = group.scalar(5)
+      const atRoot = prove(group, root, () => c, rng)
+      expect(verify(group, commit(group, root), atRoot, () => c)).toBe(true)
+      expect(verify(group, commit(group, root), { ...atRoot, response: group.scalar(1) }, () => c)).toBe(false)
     })
 
     it('Z-10 a challenge of zero is sound arithmetic', () => {
