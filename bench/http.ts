@@ -1,7 +1,7 @@
 import type { BenchOptions } from './arguments.ts'
 import { makeKeys } from './make-keys.ts'
 import { usageOf } from './process-usage.ts'
-import { type Gate, type Part, quantile, type Row } from './report.ts'
+import { type Gate, type Part, quantile, type Row, type Table } from './report.ts'
 import type { RunningSet } from './running-set.ts'
 import { recovered } from './signer-outage.ts'
 import {
@@ -15,6 +15,7 @@ import {
   sustained,
 } from './signing-load.ts'
 import { FORMS, type Form, SCHEMES, type Scheme } from './signing-requests.ts'
+import { stageTable, threadRow } from './stages.ts'
 import type { Figure, TargetName } from './targets.ts'
 
 /** ECDSA signatures a second that the set sustains over HTTPS on any machine that runs the checks, through each form of the API. */
@@ -25,6 +26,7 @@ export const LIGHT_LOAD = 100
 export async function http(options: BenchOptions, set: RunningSet): Promise<Part> {
   const loads: Measured[] = []
   const light: Row[] = []
+  const stages: Table[] = []
   const figures: Figure[] = []
   await recovered(set)
   for (const { form, scheme, brief } of plan(options)) {
@@ -33,6 +35,7 @@ export async function http(options: BenchOptions, set: RunningSet): Promise<Part
     loads.push(load)
     figures.push(...rateFigures(load))
     if (brief) continue
+    stages.push(stageTable(`${scheme} through the ${form}, ${load.offered} signatures/s offered`, load.window))
     const judged = await measureLatency(set, form, keys, LIGHT_LOAD, Math.ceil(options.seconds / 2))
     light.push({ form, scheme, ...latencyColumns(latencies(judged)), errors: errorsOf(judged.errors) })
     figures.push(...latencyFigures(form, judged))
@@ -41,6 +44,11 @@ export async function http(options: BenchOptions, set: RunningSet): Promise<Part
     tables: [
       { title: `signing, open loop of ${options.seconds} s, every signature verified`, rows: loads.map(loadRow) },
       { title: 'processor time per signature, ms (of which main thread)', rows: loads.map(cpuRow) },
+      ...stages,
+      {
+        title: 'how busy threads are, by their own account',
+        rows: loads.map((load) => ({ form: load.form, scheme: load.scheme, ...threadRow(load.window) })),
+      },
       { title: `latency at ${LIGHT_LOAD} signatures/s`, rows: light },
       {
         title: 'memory',

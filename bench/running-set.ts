@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import process from 'node:process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -10,6 +11,8 @@ const LAUNCHER = fileURLToPath(new URL('../bin/quorate.js', import.meta.url))
 const START_MS = 90_000
 const STOP_MS = 20_000
 const CALL_MS = 20_000
+/** A stopped signer does not hold up a measurement of the others. */
+const METRICS_MS = 2_000
 
 /** PKCS #8 of RFC 8410 up to the 32 bytes of an Ed25519 seed. */
 const ED25519_PKCS8 = Buffer.from('302e020100300506032b657004220420', 'hex')
@@ -22,7 +25,13 @@ interface DevLine {
   readonly token: string
   readonly client: { readonly cert: string; readonly key: string }
   readonly credential: string
-  readonly signers: readonly { readonly index: number; readonly pid: number; readonly command: readonly string[] }[]
+  readonly data: string
+  readonly signers: readonly {
+    readonly index: number
+    readonly url: string
+    readonly pid: number
+    readonly command: readonly string[]
+  }[]
   readonly coordinator_pid: number
   readonly gateway_pid: number
   readonly audience: string
@@ -52,8 +61,8 @@ export interface RunningSet {
   /** A pool of kept-alive TLS connections: to the coordinator with the client's certificate, to the gateway without any. */
   readonly connect: (to: 'coordinator' | 'gateway', connections: number) => Pool
   readonly headers: Readonly<Record<'coordinator' | 'gateway', Readonly<Record<string, string>>>>
-  /** The coordinator's metrics in Prometheus' text format. */
-  readonly metrics: () => Promise<string>
+  /** A host's metrics in Prometheus' text format; undefined when it does not answer, or not to us. */
+  readonly metrics: (host: string) => Promise<string | undefined>
   /** What the coordinator says of the set. */
   readonly state: () => Promise<SetState>
   readonly signal: (signer: number, signal: NodeJS.Signals) => void
@@ -140,12 +149,24 @@ function describe(line: DevLine, revived: ChildProcess[]) {
     ['coordinator', line.coordinator_pid],
     ...line.signers.map(({ index, pid }) => [`signer-${index}`, pid] as const),
   ])
-  const get = async (path: string): Promise<string> => {
-    const agent = new Agent({ connect: { ca, ...client } })
+  const get = async (path: string, origin = line.coordinator, connect: Agent.Options['connect'] = { ca, ...client }) => {
+    const agent = new Agent({ connect, headersTimeout: METRICS_MS })
     try {
-      return await (await agent.request({ origin: line.coordinator, method: 'GET', path })).body.text()
+      return await (await agent.request({ origin, method: 'GET', path })).body.text()
     } finally {
       await agent.destroy()
+    }
+  }
+  const metrics = async (host: string): Promise<string | undefined> => {
+    try {
+      if (host === 'coordinator') return await get('/metrics')
+      if (host === 'gateway') return await get('/metrics', line.gateway, { ca })
+      const signer = line.signers.find(({ index }) => host === `signer-${index}`)
+      // A signer speaks to its coordinator only; its certificate is its own.
+      const [cert, key] = ['tls.crt', 'tls.key'].map((name) => readFileSync(join(line.data, 'coordinator', name), 'latin1'))
+      return await get('/metrics', signer?.url, { cert, key, rejectUnauthorized: false })
+    } catch {
+      return undefined
     }
   }
   return {
@@ -164,7 +185,7 @@ function describe(line: DevLine, revived: ChildProcess[]) {
         keepAliveTimeout: 60_000,
       }),
     headers: { coordinator: json, gateway: { ...json, authorization: `Bearer ${line.token}` } },
-    metrics: async (): Promise<string> => await get('/metrics'),
+    metrics,
     state: async (): Promise<SetState> => JSON.parse(await get('/api/v1/set')) as SetState,
     signal: (signer: number, signal: NodeJS.Signals): void => {
       process.kill(pids.get(`signer-${signer}`) as number, signal)

@@ -5,6 +5,7 @@ import { type Usage, usageOf } from './process-usage.ts'
 import { quantile } from './report.ts'
 import type { RunningSet } from './running-set.ts'
 import { type Form, type Key, type Scheme, type SigningShot, signingShot, signingShots } from './signing-requests.ts'
+import { batchOf, between, scrape, type Window } from './stages.ts'
 import { verifyAll } from './verify-all.ts'
 import type { Claimed } from './verify-signature.ts'
 
@@ -28,7 +29,9 @@ export interface Observed {
   readonly run: Run<SigningShot>
   readonly judged: Judged
   readonly verified: number
-  /** Items per session, from the coordinator's own metrics. */
+  /** By the hosts' own metrics. */
+  readonly window: Window
+  /** Items per session. */
   readonly batch: number
   readonly cpu: CpuPerSignature
 }
@@ -163,17 +166,18 @@ async function sustain(
 
 /** What a load costs the set and makes of its batches; every signature is verified afterwards. */
 export async function observe(set: RunningSet, load: () => Promise<Run<SigningShot>>): Promise<Observed> {
-  const batchesBefore = sessionItems(await set.metrics())
+  const scraped = await scrape(set)
   const before = takeUsage(set)
   const run = await load()
   const after = takeUsage(set)
-  const batchesAfter = sessionItems(await set.metrics())
+  const window = between(scraped, await scrape(set))
   const judged = judge(run.answers)
   return {
     run,
     judged,
     verified: await verifyAll(judged.claims),
-    batch: (batchesAfter.items - batchesBefore.items) / (batchesAfter.sessions - batchesBefore.sessions),
+    window,
+    batch: batchOf(window),
     cpu: perSignature(before, after, judged.signed.length),
   }
 }
@@ -220,13 +224,4 @@ function perSignature(before: UsageOfAll, after: UsageOfAll, signatures: number)
     return [[name, { all, main }] as const]
   })
   return { hosts: new Map(hosts), load: (1000 * (after.load - before.load)) / signatures }
-}
-
-function sessionItems(metrics: string): { readonly items: number; readonly sessions: number } {
-  const sum = (name: string): number =>
-    [...metrics.matchAll(new RegExp(`^quorate_session_items_${name}\\{[^}]*\\} (\\S+)$`, 'gm'))].reduce(
-      (total, m) => total + Number(m[1]),
-      0,
-    )
-  return { items: sum('sum'), sessions: sum('count') }
 }
