@@ -86,7 +86,7 @@ interface SetUp {
   readonly spent: ReadonlyMap<string, readonly Spent[]>
 }
 
-async function recordSetUp(set: RecordedSet, { quick }: BenchOptions): Promise<SetUp> {
+async function recordSetUp(set: RecordedSet, { quick, scheme: only }: BenchOptions): Promise<SetUp> {
   const times = quick ? 4 : 12
   const spent = new Map<string, Spent[]>()
   const keep = (name: string, one: Spent): void => void spent.set(name, [...(spent.get(name) ?? []), one])
@@ -108,7 +108,7 @@ async function recordSetUp(set: RecordedSet, { quick }: BenchOptions): Promise<S
     keep('prss', (await set.run('prss', () => prss.ensure(THRESHOLD, SIGNERS))).spent)
   }
   const keys = new Map<Scheme, PublicPackage>()
-  for (const scheme of SCHEMES) {
+  for (const scheme of SCHEMES.filter((s) => only === undefined || s === only)) {
     for (let i = 0; i < times; i++) {
       const made = await set.run(`dkg ${scheme}`, () => makeKey(set, scheme, `req_key_${scheme}_${i}`))
       keep(`dkg ${scheme}`, made.spent)
@@ -162,10 +162,10 @@ interface RecordedSigning {
 async function recordSigning(
   set: RecordedSet,
   { prss, keys }: SetUp,
-  { quick }: BenchOptions,
+  { quick, scheme: only }: BenchOptions,
 ): Promise<readonly RecordedSigning[]> {
   const found: RecordedSigning[] = []
-  for (const scheme of SCHEMES) {
+  for (const scheme of SCHEMES.filter((s) => only === undefined || s === only)) {
     const key = keys.get(scheme) as PublicPackage
     const isHm = isEcdsa(scheme)
     const links = isHm ? set.links : set.links.slice(0, THRESHOLD)

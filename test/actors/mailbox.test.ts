@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Mailbox, MailboxFull, type MailboxOptions } from '../../src/actors/mailbox.ts'
+import { SYSTEM_TIMERS } from '../../src/actors/timers.ts'
 
 interface Item {
   readonly name: string
@@ -54,6 +55,51 @@ describe('a mailbox', () => {
     expect([box.waiting, box.inFlight]).toEqual([1, 2])
   })
 
+  it('begins further batches beside two only when they are large, and never asks for more than a batch may hold', async () => {
+    const { put, names } = mailbox({ maxInFlight: 5, capacity: 200, maxBatch: () => 24 })
+    const letters = 'abcdefghijklmnopqrstuvwxyz'
+    for (const item of 'AB') {
+      put(item)
+      await turn()
+    }
+    for (const item of letters.slice(0, 15)) {
+      put(item)
+      await turn()
+    }
+    expect(names()).toEqual(['A', 'B'])
+    put(letters.slice(15, 16))
+    await turn()
+    expect(names()).toEqual(['A', 'B', letters.slice(0, 16)])
+    // A fourth would need 32, and a batch holds 24.
+    put(letters.slice(0, 23))
+    await turn()
+    expect(names()).toHaveLength(3)
+    put('z')
+    await turn()
+    expect(names()).toHaveLength(4)
+  })
+
+  it('takes nothing more when a backlog has waited for two seconds, and takes again when it moves', async () => {
+    let now = 0
+    const { box, put, batches } = mailbox({ maxInFlight: 1, timers: { ...SYSTEM_TIMERS, elapsed: () => now } })
+    put('a')
+    await turn()
+    put('bcd')
+    now = 2_001
+    // Three are less than a batch: something has stalled, and the next batch takes them all.
+    put('e')
+    expect(() => put('f')).toThrow(MailboxFull)
+    batches[0]?.end()
+    await turn()
+    await turn()
+    expect([box.waiting, box.inFlight]).toEqual([0, 1])
+    put('ghij')
+    now = 4_001
+    put('k')
+    now = 4_002
+    expect(() => put('l')).toThrow(MailboxFull)
+  })
+
   it('keeps order and loses nothing, however items arrive', async () => {
     const { box, put, batches, names } = mailbox({ maxInFlight: 1, capacity: 100, capacityBytes: 1000 })
     const all = 'abcdefghijklmnopqrstuvwxyz'
@@ -95,11 +141,17 @@ describe('a mailbox', () => {
   })
 
   it('bounds the bytes of a batch, but lets an item larger than that go alone', async () => {
-    const { put, names } = mailbox({ maxInFlight: 9, capacityBytes: 10_000 })
+    const { put, batches, names } = mailbox({ maxInFlight: 9, capacityBytes: 10_000 })
     put('ab', 40)
     put('c', 40)
     put('d', 500)
     put('e', 1)
+    await turn()
+    // What fills a batch by its bytes is worth one, whatever the number.
+    expect(names()).toEqual(['ab', 'c', 'd'])
+    batches[0]?.end()
+    batches[1]?.end()
+    await turn()
     await turn()
     expect(names()).toEqual(['ab', 'c', 'd', 'e'])
   })

@@ -82,7 +82,11 @@ export const COORDINATOR = {
   ),
   QUORATE_MAX_BATCH: withDefault(integer(1, MAX_BATCH), String(MAX_BATCH), 'signatures in one batch'),
   QUORATE_MAX_QUEUE: withDefault(integer(1, 100_000), '4096', 'requests waiting in one mailbox; above it: 503 overloaded'),
-  QUORATE_BATCHES_IN_FLIGHT: withDefault(integer(1, 64), '4', 'batches of one mailbox under way at a time'),
+  QUORATE_BATCHES_IN_FLIGHT: withDefault(
+    integer(1, 64),
+    '4',
+    'batches of one mailbox under way at a time; beyond two, large ones only',
+  ),
   QUORATE_SIGN_TIMEOUT_MS: withDefault(integer(100, 60_000), '10000', 'longest life of a signing session'),
   QUORATE_STORE: withDefault(path, 'coordinator.sqlite', 'database file'),
   QUORATE_WORKERS: withDefault(integer(1, 64), '1', 'worker threads that combine and verify signatures'),

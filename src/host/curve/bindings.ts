@@ -6,9 +6,9 @@ export interface LibSecp256k1 {
   privateKeyNegate(scalar: Uint8Array): Uint8Array
   privateKeyTweakAdd(scalar: Uint8Array, tweak: Uint8Array): Uint8Array
   privateKeyTweakMul(scalar: Uint8Array, tweak: Uint8Array): Uint8Array
-  publicKeyVerify(point: Uint8Array): boolean
   publicKeyCreate(scalar: Uint8Array): Uint8Array
-  publicKeyNegate(point: Uint8Array): Uint8Array
+  publicKeyConvert(point: Uint8Array, compressed: boolean): Uint8Array
+  publicKeyNegate(point: Uint8Array, compressed?: boolean): Uint8Array
   publicKeyCombine(points: readonly Uint8Array[]): Uint8Array
   publicKeyTweakMul(point: Uint8Array, tweak: Uint8Array): Uint8Array
   ecdh(

@@ -4,6 +4,7 @@ import type { EcdsaGroup, Group } from '../../protocol/curve/group.ts'
 import { readInteger, requireLength, scalarEncoding, uniformScalar } from '../../protocol/curve/operands.ts'
 import { concat, equalBytes, wipe } from '../../protocol/engine/bytes.ts'
 import type { LibSecp256k1 } from './bindings.ts'
+import { pointCache } from './point-cache.ts'
 
 const ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n
 const { requireScalar, ...encoding } = scalarEncoding(ORDER, 'big')
@@ -13,6 +14,12 @@ const GENERATOR = Buffer.from('0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d
 
 const zeroTimes = (): RangeError => new RangeError('zero times a point has no encoding')
 const notAPoint = (): RangeError => new RangeError('not a compressed secp256k1 point')
+
+/** 04 || x || y of a checked public point: the library takes it without another square root, which costs as much as a sum of three. */
+type Uncompressed = Uint8Array
+
+/** One signature reads the same nonce points several times: two batches of the largest size under way. About 250 bytes each. */
+const KNOWN_POINTS = 4096
 
 /** libsecp256k1 also reads the 65-byte forms; this project has one encoding per point (attacks.md P-02). */
 function requireCompressed(point: Uint8Array): void {
@@ -25,7 +32,37 @@ function requireCompressed(point: Uint8Array): void {
  * nothing: a sum that starts at zero is public knowledge, and an honest secret is zero with probability 2^-256.
  */
 export function nativeSecp256k1(lib: LibSecp256k1): EcdsaGroup {
-  const isPoint = (bytes: Uint8Array): boolean => bytes.length === 33 && lib.publicKeyVerify(bytes)
+  const known = pointCache<Uncompressed>(KNOWN_POINTS)
+
+  function convert(point: Uint8Array): Uncompressed {
+    requireCompressed(point)
+    try {
+      return lib.publicKeyConvert(point, false)
+    } catch {
+      throw notAPoint()
+    }
+  }
+
+  /** A point of somebody else. *public* */
+  function decode(point: Uint8Array): Uncompressed {
+    const before = known.get(point)
+    if (before !== undefined) return before
+    const decoded = convert(point)
+    known.set(point, decoded)
+    return decoded
+  }
+
+  /** As {@link decode}, and remembers nothing: a point of our own may be as secret as what was multiplied for it (S4, S5 of DKLs23). */
+  const read = (point: Uint8Array): Uncompressed => known.get(point) ?? convert(point)
+
+  function isPoint(bytes: Uint8Array): boolean {
+    try {
+      decode(bytes)
+      return true
+    } catch {
+      return false
+    }
+  }
 
   function addAssign(acc: Uint8Array, b: Uint8Array): Uint8Array {
     requireScalar(acc)
@@ -117,46 +154,41 @@ export function nativeSecp256k1(lib: LibSecp256k1): EcdsaGroup {
     // The library's Diffie-Hellman was written to be constant-time (ecmult_const), but in the binaries that come with the package its compiler has
     // made a jump of the sign of each digit (test/timing measures it): what it sees must be random.
     mulSecret(point, scalar) {
-      if (!isPoint(point)) throw notAPoint()
+      const decoded = decode(point)
       requireScalar(scalar)
       if (isZero(scalar)) throw zeroTimes()
-      return splitProduct(point, scalar)
+      return splitProduct(decoded, scalar)
     },
 
     mulPublic(point, scalar) {
-      requireCompressed(point)
+      const decoded = decode(point)
       requireScalar(scalar)
-      if (isZero(scalar)) {
-        if (!isPoint(point)) throw notAPoint()
-        return null
-      }
-      try {
-        return lib.publicKeyTweakMul(point, scalar)
-      } catch {
-        // The scalar is canonical and not zero, and the order is prime: only the point can be at fault.
-        throw notAPoint()
-      }
+      return isZero(scalar) ? null : lib.publicKeyTweakMul(decoded, scalar)
     },
 
     sum(points) {
       if (points.length === 0) throw new RangeError('a sum needs at least one point')
-      points.forEach(requireCompressed)
+      const opened: Uncompressed[] = []
+      points.forEach((point, i) => {
+        // Small multiples come as the same point several times.
+        opened.push(i > 0 && point === points[i - 1] ? (opened[i - 1] as Uncompressed) : read(point))
+      })
       try {
-        return lib.publicKeyCombine(points)
+        return lib.publicKeyCombine(opened)
       } catch {
-        // One exception stands for "an operand is no point" and for "the sum is the identity": ask again, operand by operand.
-        if (!points.every(isPoint)) throw notAPoint()
+        // Every operand is a point: the sum is the identity.
         return null
       }
     },
 
     negate(point) {
-      requireCompressed(point)
-      try {
-        return lib.publicKeyNegate(point)
-      } catch {
-        throw notAPoint()
-      }
+      const opened = known.get(point)
+      // (x, -y): y is never 0, so its parity changes.
+      const out = Uint8Array.from(point)
+      out[0] = (out[0] as number) ^ 1
+      if (opened === undefined) convert(point)
+      else known.set(out, lib.publicKeyNegate(opened, false))
+      return out
     },
   }
 }

@@ -36,12 +36,13 @@ export function assemble(a: FrostAssembly): readonly Outcome[] {
   )
   const view = viewOf(ctx, a.items, present, a.signers, lists)
   const answers = new Map(a.signers.map((id) => [id, readAnswer(bodyOf(a.answers, id), id, view, present.length)]))
+  const lambda = lagrangeCoefficients(group, a.signers)
 
   return a.items.map((item, b) => {
     const at = present.indexOf(b)
     if (at < 0) return refusedBy(openings, b)
     const commitments = new Map(a.signers.map((id) => [id, lists.get(id)?.[b] as Commitment]))
-    const c = context(a.suite, group, item.publicKey, commitments, item.input)
+    const c = context(a.suite, group, item.publicKey, commitments, item.input, lambda)
     if (c === null) return { type: 'failed', code: 'FROST_VIEW', culprits: [] }
     const shares = new Map(a.signers.map((id) => [id, (answers.get(id) as Uint8Array).subarray(at * SCALAR, (at + 1) * SCALAR)]))
     return finish(a, group, item, b, commitments, shares, c)

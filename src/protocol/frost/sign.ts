@@ -6,6 +6,7 @@ import type { PartyId } from '../engine/party.ts'
 import { broadcastOf, type Env, peersOf } from '../engine/round.ts'
 import { TAGS } from '../engine/tags.ts'
 import { TH } from '../engine/transcript.ts'
+import { lagrangeCoefficients } from '../sharing/polynomial.ts'
 import {
   type AcceptedItem,
   bitmap,
@@ -78,10 +79,11 @@ export function* sign(env: Env, params: FrostParams): SigningScript {
     for (const id of parties) lists.set(id, id === self ? own : openings.read(broadcastOf(inbox, id), id, items.length).points)
     const present = presentItems(lists, items.length)
     const view = viewOf(ctx, publicItems, present, parties, lists)
+    const lambda = lagrangeCoefficients(group, parties)
     const shares = present.map((b) => {
       const { item, share } = items[b] as AcceptedItem
       const commitments = new Map(parties.map((id) => [id, lists.get(id)?.[b] as Commitment]))
-      const c = context(suite, group, item.publicKey, commitments, item.input)
+      const c = context(suite, group, item.publicKey, commitments, item.input, lambda)
       if (c === null) throw new Fault('FROST_VIEW', [], 'the group commitment is the identity')
       return signShare(group, self, nonces[b] as Nonces, share, c)
     })

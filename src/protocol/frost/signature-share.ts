@@ -58,6 +58,7 @@ const evenY = (point: Uint8Array): Uint8Array => concat(Uint8Array.of(2), point.
 
 /**
  * Binding factors (4.4), group commitment (4.5) and challenge (4.6). `commitments` is ascending by signer.
+ * @param lambda of exactly these signers (4.2); the same for a whole batch, and an inversion for each of them.
  * @returns null when R is the identity.
  */
 export function context(
@@ -66,6 +67,7 @@ export function context(
   publicKey: Uint8Array,
   commitments: ReadonlyMap<PartyId, Commitment>,
   message: Uint8Array,
+  lambda: ReadonlyMap<PartyId, Uint8Array> = lagrangeCoefficients(group, [...commitments.keys()]),
 ): Context | null {
   const key = suite.evenY ? evenY(publicKey) : publicKey
   const ids = [...commitments.keys()]
@@ -83,10 +85,10 @@ export function context(
   const R = group.sum(terms)
   if (R === null) return null
   const challenge = group.reduceWide(suite.challenge(R, key, message))
-  const shareFactors = lagrangeCoefficients(group, ids) // RFC 9591 4.2
-  for (const factor of shareFactors.values()) {
-    group.mulAssign(factor, challenge)
-    if (suite.evenY && isOdd(publicKey)) group.negAssign(factor)
+  const shareFactors = new Map<PartyId, Uint8Array>()
+  for (const id of ids) {
+    const factor = group.mulAssign(Uint8Array.from(lambda.get(id) as Uint8Array), challenge)
+    shareFactors.set(id, suite.evenY && isOdd(publicKey) ? group.negAssign(factor) : factor)
   }
   return { R, challenge, bindingFactors, shareFactors, negateNonces: suite.evenY && isOdd(R) }
 }

@@ -10,7 +10,7 @@ export type Combination = ReadonlyMap<PartyId, bigint>
 export interface SetConstants {
   /** lambda_i at 0 over all of S, as scalars. */
   readonly lambda: ReadonlyMap<PartyId, Uint8Array>
-  /** t' equations, each `sum of others == last` with the last point's coefficient brought to the right: R lies on degree t'. */
+  /** t' equations, each `sum of others == last` with the last point brought to the right, by itself where integers allow it: R lies on degree t'. */
   readonly degreeChecks: readonly { readonly left: Combination; readonly right: readonly [PartyId, bigint] }[]
   /** R(0) from t'+1 of the points; integer coefficients where some choice of points has them. */
   readonly atZero: { readonly numerators: Combination; readonly denominator: bigint }
@@ -63,8 +63,9 @@ export function setConstants(group: Group, signers: readonly PartyId[]): SetCons
   const degreeChecks = windows.map((ids) => {
     const entries = [...dualVector(ids)]
     const last = entries.findLast(([, c]) => c === 1n || c === -1n) ?? (entries.at(-1) as [PartyId, bigint])
-    const left = new Map(entries.filter(([id]) => id !== last[0]))
-    return { left, right: [last[0], -last[1]] as const }
+    const sign = last[1] < 0n ? 1n : -1n
+    const left = new Map(entries.filter(([id]) => id !== last[0]).map(([id, c]) => [id, sign * c]))
+    return { left, right: [last[0], -sign * last[1]] as const }
   })
   const choices = subsetsOf(signers, degree + 1).map(lagrangeAtZero)
   const integral = choices.filter((c) => c.denominator === 1n)
@@ -92,5 +93,6 @@ export function combine(group: Group, points: ReadonlyMap<PartyId, Uint8Array>, 
       if (multiple !== null) terms.push(multiple)
     }
   }
-  return terms.length === 0 ? null : group.sum(terms)
+  if (terms.length < 2) return terms[0] ?? null
+  return group.sum(terms)
 }

@@ -14,7 +14,7 @@ describe('C-04 a secret multiple on secp256k1', () => {
     privateKeyNegate: (scalar) => lib.privateKeyNegate(scalar),
     privateKeyTweakAdd: (scalar, tweak) => lib.privateKeyTweakAdd(scalar, tweak),
     privateKeyTweakMul: (scalar, tweak) => lib.privateKeyTweakMul(scalar, tweak),
-    publicKeyVerify: (point) => lib.publicKeyVerify(point),
+    publicKeyConvert: (point, compressed) => lib.publicKeyConvert(point, compressed),
     publicKeyCreate: (scalar) => lib.publicKeyCreate(scalar),
     publicKeyCombine: (points) => {
       for (const point of points) buffers.add(point)
