@@ -1,7 +1,10 @@
+import fs from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 
-/** One moment at which a database is about to change on the disk, or has just changed there and nobody knows it yet. */
+/** One moment at which a store is about to change on the disk, or has just changed there and nobody knows it yet. */
 export interface DurableWrite {
+  /** Of the database, also when it is the file of bans beside it that changes. */
   readonly path: string
   readonly moment: 'before' | 'after'
   /** Ends the connection as the end of its process does: without a word to whoever uses it. */
@@ -11,6 +14,9 @@ export interface DurableWrite {
 export type WriteWatch = (write: DurableWrite) => void
 
 const { prepare, exec, close } = DatabaseSync.prototype
+const { renameSync } = fs
+/** The open connections, by path. */
+const connections = new Map<string, DatabaseSync>()
 const watches = new Set<WriteWatch>()
 /** Rows changed by a connection when its transaction began: a transaction that changes nothing writes nothing. */
 const changesBefore = new WeakMap<DatabaseSync, unknown>()
@@ -46,19 +52,26 @@ function watched(raw: DatabaseSync, sql: string, statement: StatementSync): Stat
 
 // From the import on: a statement that was prepared before would never be seen.
 DatabaseSync.prototype.prepare = function (this: DatabaseSync, ...given: Parameters<typeof prepare>) {
+  connections.set(this.location() ?? '', this)
   return watched(this, given[0], prepare.apply(this, given))
 }
 DatabaseSync.prototype.exec = function (this: DatabaseSync, sql: string) {
   return isDurable(this, sql) ? around(this, () => exec.call(this, sql)) : exec.call(this, sql)
 }
 DatabaseSync.prototype.close = function (this: DatabaseSync) {
+  connections.delete(this.location() ?? '')
   return around(this, () => close.call(this))
 }
+fs.renameSync = (from, to) => {
+  const raw = connections.get(/^(.+)\.bans$/.exec(String(to))?.[1] ?? '')
+  return raw === undefined ? renameSync(from, to) : around(raw, () => renameSync(from, to))
+}
+syncBuiltinESMExports()
 
 /**
  * Tells of every durable write of every database of this process: each COMMIT that has something to commit, each write outside of a
- * transaction, each migration, and each close, which folds the log into the file. It changes node:sqlite from outside, so that nothing
- * in the program knows of crash points and none can be set off there. What a watch throws is what the write ends with.
+ * transaction, each migration, each close, which folds the log into the file, and each change of the file of bans. It changes
+ * node:sqlite and node:fs from outside, so that nothing in the program knows of crash points and none can be set off there. What a watch throws is what the write ends with.
  * @returns a function that ends it
  */
 export function watchDurableWrites(watch: WriteWatch): () => void {

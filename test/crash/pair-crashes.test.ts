@@ -2,17 +2,24 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { pairsOf } from '../../src/protocol/dkls23/purpose.ts'
+import { toHex } from '../../src/protocol/engine/bytes.ts'
 import { REPLY_TYPES, type Reply } from '../../src/protocol/frames/signer-frames.ts'
 import { BANNED, telling } from '../attack/lies.ts'
 import { dealPair, rogueSet } from '../attack/pair-set.ts'
 import type { TestSet } from '../host/set/in-process-set.ts'
 import { makeKey } from '../host/set/signing-keys.ts'
 import { until } from '../host/set/until.ts'
+import { ROUNDS } from '../protocol/dkls23/pair-run.ts'
 import { type Scenario, signing, survive } from './crash-scenarios.ts'
 import { crashSet } from './crash-set.ts'
 import { armCrash, countWrites } from './process-death.ts'
 
 const SIGNER = 'signer-1.db'
+const POINTS = [
+  [1, 'before'],
+  [1, 'after'],
+  [2, 'after'],
+] as const
 
 const marks = (set: TestSet): number =>
   set.signers.reduce((sum, { store }) => sum + store.database.statement('SELECT session_id FROM pair_checks').all().length, 0)
@@ -108,6 +115,39 @@ it('O-10, 14.4 crash a host dies at any write of a ban: the peer is banned or th
       }
     }
     expect([...outcomes].sort()).toEqual(['banned unheard', 'burnt unheard', 'ok unheard'])
+  } finally {
+    set.close()
+  }
+}, 120_000)
+
+it('14.4 crash, O-12 a signer dies at any write of a set-up: it has the old one or the new one and says which, nobody is blamed', async () => {
+  const r = await rogueSet()
+  const { set } = r
+  try {
+    const key = await makeKey(set, 'ecdsa-secp256k1')
+    const rowsOf = () => [r.statusOf(1, 2), r.statusOf(2, 1)]
+    const idOf = (id: number, peer: number): string => toHex(r.statusOf(id, peer).setup?.pairId ?? new Uint8Array(0))
+    const heard = new Set<string>()
+    // A set-up costs both signers a third of a second; pair-writes.test.ts has every write without it.
+    for (const [k, moment] of POINTS) {
+      r.deal(1, 2)
+      const old = idOf(1, 2)
+      set.signerOf(2).pairs.refusedSetup([1])
+      const armed = armCrash({ file: SIGNER, k, moment }, () => {})
+      const { sessionId, mail } = await r.setUp(1, 2, ROUNDS)
+      const frame = r.c.roundFrame(sessionId, ROUNDS, mail)
+      const [dying, other] = await Promise.allSettled([1, 2].map((id) => r.c.ask(id, 'round', frame)))
+      armed.stop()
+      expect([armed.dead(), dying?.status, other?.status], `write ${k}, ${moment}`).toEqual([true, 'rejected', 'fulfilled'])
+      set.restart(1)
+      const made = idOf(2, 1)
+      expect(made).not.toBe(old)
+      expect(idOf(1, 2), `write ${k}, ${moment}`).toBe(k === 1 && moment === 'before' ? old : made)
+      for (const row of rowsOf()) expect(row).toMatchObject({ status: 'ok', strikes: 0, crashes: 0 })
+      // Whether they still fit is what the two tell by their names; a session with set-ups that do not is no session.
+      heard.add((await r.sign(key, [1, 2])).join())
+    }
+    expect([...heard]).toEqual(['sent,refused PAIR_UNKNOWN', 'done,done'])
   } finally {
     set.close()
   }

@@ -17,15 +17,16 @@ export interface CrashPoint {
   readonly moment: DurableWrite['moment']
 }
 
-const FILES = ['', '-wal'] as const
+const FILES = ['', '-wal', '.bans'] as const
 
 /** What is on the disk, bit for bit. */
 export const diskOf = (path: string): readonly (Uint8Array | undefined)[] =>
   FILES.map((end) => (existsSync(path + end) ? readFileSync(path + end) : undefined))
 
+/** Files beyond those given stay as they are. */
 export function putDisk(path: string, disk: readonly (Uint8Array | undefined)[]): void {
-  for (const [i, end] of FILES.entries()) {
-    const bytes = disk[i]
+  for (const [i, bytes] of disk.entries()) {
+    const end = FILES[i]
     if (bytes === undefined) rmSync(path + end, { force: true })
     else writeFileSync(path + end, bytes, { mode: 0o600 })
   }
