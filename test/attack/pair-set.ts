@@ -38,6 +38,7 @@ export function dealPair(set: TestSet, a: PartyId, b: PartyId): readonly [PairSe
  */
 export async function rogueSet(options: SetOptions = {}) {
   const set = await inProcessSet(options)
+  const { threshold = 2 } = options
   const c = maliciousCoordinator(set)
   const rogue = new RogueSigner({
     identity: set.identities[ROGUE - 1] as (typeof set.identities)[number],
@@ -59,14 +60,15 @@ export async function rogueSet(options: SetOptions = {}) {
   }
   /** A new set-up, with nobody asked. */
   const deal = (a: PartyId, b: PartyId): void => {
-    const [, larger] = dealPair(set, a, b)
+    const [smaller, larger] = dealPair(set, a, b)
     if (b === ROGUE) rogue.pairs.set(a, larger)
+    if (a === ROGUE) rogue.pairs.set(b, smaller)
   }
   const dealAll = (): void => {
-    for (const [a, b] of pairsOf([1, 2, 3])) deal(a, b)
+    for (const [a, b] of pairsOf(set.signers.map(({ identity }) => identity.id))) deal(a, b)
   }
   const setupOf = (signers: readonly PartyId[], changes: Partial<SetupFields> = {}): SetupFields =>
-    c.setupOf({ protocol: 'dkls23', suite: 'ecdsa-secp256k1', signers, deadline: Date.now() + 20_000, ...changes })
+    c.setupOf({ protocol: 'dkls23', suite: 'ecdsa-secp256k1', threshold, signers, deadline: Date.now() + 20_000, ...changes })
   const itemOf = (key: TestKey): Item => c.itemOf(askFor(set, key, someMessage()))
 
   /** Up to the messages of round 1. */
@@ -102,7 +104,7 @@ export async function rogueSet(options: SetOptions = {}) {
     return replies
   }
   const pairFrame = (a: PartyId, b: PartyId): Uint8Array =>
-    OPEN_PAIR.encode({ setup: setupOf([a, b], { protocol: 'pair', suite: 'none' }) })
+    OPEN_PAIR.encode({ setup: setupOf([a, b], { protocol: 'pair', suite: 'none', threshold: 2 }) })
   /** A set-up, round by round. @returns what each said last; with `until`, before the messages of that round are delivered */
   const setUp = async (a: PartyId, b: PartyId, until = 255) => {
     const frame = pairFrame(a, b)
