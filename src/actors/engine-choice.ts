@@ -106,12 +106,15 @@ export class EngineChoice {
 
   /** What the next request would be signed with; null when nothing can sign it now. */
   inUse(scheme: Scheme, threshold: number): Engine | null {
-    const engines = this.enginesFor(scheme, threshold)
     const up = this.#o.monitor.up()
-    const usable = engines.filter((engine) => this.#isUsable(engine, threshold, up, this.#isReady))
-    const isSteady = (engine: Engine): boolean =>
-      engine !== 'hm' || this.#isSteady(threshold, this.#hmSet(up, threshold, NO_MARKS) ?? [])
-    return usable.find(isSteady) ?? usable[0] ?? null
+    let first: Engine | null = null
+    // Asked for each request: it ends with the first answer.
+    for (const engine of this.enginesFor(scheme, threshold)) {
+      if (!this.#isUsable(engine, threshold, up, this.#isReady)) continue
+      if (engine !== 'hm' || this.#isSteady(threshold, this.#hmSet(up, threshold, NO_MARKS) ?? [])) return engine
+      first ??= engine
+    }
+    return first
   }
 
   /** The set that hm would sign with and so needs a generation of, whether it is its turn or not. */

@@ -66,13 +66,16 @@ export class Mailbox<Item> {
     return this.#inFlight
   }
 
+  /** Whether an item of no size would be taken. */
+  get hasRoom(): boolean {
+    return this.#waiting.length < this.#o.capacity && !this.#isOverloaded()
+  }
+
   /** @throws MailboxFull */
   submit(item: Item): void {
     const bytes = this.#o.bytesOf(item)
-    const since = this.#timers.elapsed()
-    const isFull = this.#waiting.length >= this.#o.capacity || this.#bytes + bytes > this.#o.capacityBytes
-    if (isFull || this.#isOverloaded(since)) throw new MailboxFull()
-    this.#waiting.push({ item, since })
+    if (!this.hasRoom || this.#bytes + bytes > this.#o.capacityBytes) throw new MailboxFull()
+    this.#waiting.push({ item, since: this.#timers.elapsed() })
     this.#bytes += bytes
     this.#schedule()
   }
@@ -108,9 +111,9 @@ export class Mailbox<Item> {
   }
 
   /** Fewer than a batch are no backlog, however long they have waited: something has stalled, and the next batch takes them all. */
-  #isOverloaded(now: number): boolean {
+  #isOverloaded(): boolean {
     const [first] = this.#waiting
-    return first !== undefined && this.#fillsABatch() && now - first.since > MAX_WAIT_MS
+    return first !== undefined && this.#timers.elapsed() - first.since > MAX_WAIT_MS && this.#fillsABatch()
   }
 
   #takeBatch(): readonly Item[] {

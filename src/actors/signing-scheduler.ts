@@ -102,6 +102,11 @@ export class SigningScheduler {
     return { waiting, inFlight }
   }
 
+  /** Whether `sign` would take a small request now; cheaper than to make the item and be refused. */
+  hasRoom(scheme: Scheme, threshold: number): boolean {
+    return this.#mailbox({ scheme, threshold }).hasRoom
+  }
+
   /**
    * One signature. @throws MailboxFull at once, SigningFailed later.
    * @param deadline milliseconds since the Unix epoch; no new session starts after it.

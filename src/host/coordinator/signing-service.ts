@@ -53,9 +53,24 @@ export interface RequestTimes {
 
 interface InFlight {
   readonly requestHash: Uint8Array
-  readonly pending: SignatureView
+  readonly id: string
+  /** For whoever does not wait for the end; most callers do. */
+  readonly pending: () => SignatureView
   readonly owner: string
   readonly done: Promise<SignatureView>
+}
+
+/** A request that was taken. */
+interface Order {
+  readonly document: SignDocument
+  readonly key: SigningKey
+  readonly item: SessionItem
+  /** What every answer about it says. */
+  readonly base: ReturnType<typeof baseView>
+  readonly hash: Uint8Array
+  readonly owner: string
+  readonly deadline: number
+  readonly arrived: number
 }
 
 const NO_TWEAK = new Uint8Array(32)
@@ -100,10 +115,10 @@ export class SigningService {
     }
     const entry = this.#begin(request, document, hash, owner, arrived)
     this.#inFlight.set(name, entry)
-    this.#names.set(entry.pending.id, name)
+    this.#names.set(entry.id, name)
     const forget = (): void => {
       this.#inFlight.delete(name)
-      this.#names.delete(entry.pending.id)
+      this.#names.delete(entry.id)
     }
     entry.done.then(forget, (error: unknown) => {
       if (error instanceof ApiProblem) this.#remember(entry, error)
@@ -129,7 +144,7 @@ export class SigningService {
   }
 
   #begin(request: SignedRequest, document: SignDocument, hash: Uint8Array, owner: string, arrived: number): InFlight {
-    const { directory, engines, now, timeoutMs } = this.#o
+    const { directory, engines, scheduler, now, timeoutMs } = this.#o
     if (document.expiresAt <= now() - CLOCK_SKEW_MS) throw new ApiProblem('request_expired', 'the request has expired')
     const key = directory.find(document.keyId)
     if (key === undefined || key.row.owner !== owner) throw new ApiProblem('key_not_found', 'there is no such key')
@@ -138,34 +153,27 @@ export class SigningService {
     if (usual === undefined) {
       throw new ApiProblem('engine_unavailable', 'the engine that signs for keys of this threshold is switched off')
     }
-    // What it is really signed with is said when it is signed.
-    const engine = engines.inUse(document.scheme, key.row.threshold) ?? usual
+    if (!scheduler.hasRoom(document.scheme, key.row.threshold)) throw queueFull()
+    const base = baseView(document, key, hash)
     const item = sessionItem(request, document, key, hash)
     const deadline = Math.min(now() + timeoutMs, document.expiresAt + CLOCK_SKEW_MS)
-    const pending = {
-      ...baseView(document, key, hash),
+    const pending = () => ({
+      ...base,
       state: 'pending_signing' as const,
-      engine,
+      // What it is really signed with is said when it is signed.
+      engine: engines.inUse(document.scheme, key.row.threshold) ?? usual,
       signers: [],
       signature: null,
       timingMs: NO_TIME,
-    }
+    })
     const giveBack = this.#shares.take(owner, request.document.length)
-    const done = this.#run(item, document, key, hash, owner, deadline, arrived).finally(giveBack)
+    const done = this.#run({ document, key, item, base, hash, owner, deadline, arrived }).finally(giveBack)
     // Waiters may have left by then; the outcome is kept for whoever asks.
     done.catch(() => undefined)
-    return { requestHash: hash, pending, owner, done }
+    return { requestHash: hash, id: base.id, pending, owner, done }
   }
 
-  async #run(
-    item: SessionItem,
-    document: SignDocument,
-    key: SigningKey,
-    hash: Uint8Array,
-    owner: string,
-    deadline: number,
-    arrived: number,
-  ): Promise<SignatureView> {
+  async #run({ document, key, item, base, hash, owner, deadline, arrived }: Order): Promise<SignatureView> {
     const { scheduler, commits, store, now, timers, onSigned, log, names } = this.#o
     let signed: Signed
     try {
@@ -178,7 +186,7 @@ export class SigningService {
     const compact = signed.signature
     const signature = isEcdsa(scheme) ? { scheme, compact, recovery: signed.recovery } : { scheme, compact }
     const view: SignatureView = {
-      ...baseView(document, key, hash),
+      ...base,
       state: 'signed',
       signature,
       engine: signed.engine,
@@ -208,12 +216,14 @@ export class SigningService {
   }
 
   #remember(entry: InFlight, problem: ApiProblem): void {
-    this.#failed.set(entry.pending.id, { owner: entry.owner, problem })
+    this.#failed.set(entry.id, { owner: entry.owner, problem })
     if (this.#failed.size > MAX_FAILED) this.#failed.delete(this.#failed.keys().next().value as string)
   }
 }
 
 const NO_TIME = { queue: 0, sign: 0, total: 0 }
+const queueFull = (): ApiProblem =>
+  new ApiProblem('overloaded', 'the signing queue is full', { retryAfterMs: 250, outcome: 'none' })
 const replayed = (): ApiProblem => new ApiProblem('request_replayed', 'the request id was used for another document')
 
 /** What every signer will derive too; a signer that derives something else refuses the item. */
@@ -261,7 +271,7 @@ function baseView(document: SignDocument, key: SigningKey, hash: Uint8Array) {
 async function within(entry: InFlight, waitMs: number, timers: Timers): Promise<SignatureView> {
   let cancel = (): void => {}
   const late = new Promise<SignatureView>((resolve) => {
-    cancel = timers.after(waitMs, () => resolve(entry.pending))
+    cancel = timers.after(waitMs, () => resolve(entry.pending()))
   })
   try {
     return await Promise.race([entry.done, late])
@@ -272,8 +282,7 @@ async function within(entry: InFlight, waitMs: number, timers: Timers): Promise<
 
 /** The one place where a failed session becomes a row of the error table. */
 function toApiProblem(error: unknown, names: SignerNames): ApiProblem {
-  if (error instanceof MailboxFull)
-    return new ApiProblem('overloaded', 'the signing queue is full', { retryAfterMs: 250, outcome: 'none' })
+  if (error instanceof MailboxFull) return queueFull()
   if (!(error instanceof SigningFailed)) throw error
   return failureProblem(error, names)
 }

@@ -84,9 +84,10 @@ export function* sign(env: Env, params: HmParams): SigningScript {
     )
     const inbox = yield { name: 'hm/points', broadcast: opening, from: peersOf(env) }
 
-    // C1. C2: entry i is our own R_i by construction; a relay's other copy of it ends the session in the channel.
-    const points = new Map<PartyId, readonly (Uint8Array | null)[]>([[self, own]])
-    for (const from of peersOf(env)) points.set(from, openings.read(broadcastOf(inbox, from), from, count).points)
+    // C1. C2: entry i is our own R_i by construction; a relay's other copy of it ends the session in the channel. It is read like the
+    // others, being public now: back ends remember points that they have read.
+    const points = new Map<PartyId, readonly (Uint8Array | null)[]>()
+    for (const id of parties) points.set(id, openings.read(id === self ? opening : broadcastOf(inbox, id), id, count).points)
     const present = presentItems(points, count)
     const nonce = new Map<number, Uint8Array>()
     for (const b of present) {
