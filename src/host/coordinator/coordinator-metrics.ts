@@ -71,7 +71,9 @@ export function coordinatorMetrics(
       }
       sizes.observe({ engine }, size)
       if (end.type === 'failed') items.inc({ scheme, engine, outcome: 'failed' }, size)
-      else for (const item of end.items) items.inc({ scheme, engine, outcome: item.type })
+      else
+        for (const [outcome, alike] of Map.groupBy(end.items, ({ type }) => type))
+          items.inc({ scheme, engine, outcome }, alike.length)
     },
   }
 }

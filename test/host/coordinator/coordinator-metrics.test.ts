@@ -43,6 +43,7 @@ describe('where time goes', () => {
       const reports = set.reports.filter((r) => r.engine === engine)
       for (const stage of REQUEST) expect(of('count', stage), stage).toBe(requests[engine])
       for (const stage of SESSION) expect(of('count', stage), stage).toBe(reports.length)
+      expect(sumOf(samples, 'quorate_signatures_total', { engine, outcome: 'signed' })).toBe(requests[engine])
       // The parts are all there is of a session; of a request there are also look-ups and its answer.
       const sessions = reports.reduce((all, { ms }) => all + ms / 1000, 0)
       expect(sum(SESSION)).toBeLessThanOrEqual(sessions * 1.001)
