@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import type { Curves } from '../../protocol/curve/curves.ts'
 import { wipe } from '../../protocol/engine/bytes.ts'
 import { loadBindings } from './bindings.ts'
@@ -30,6 +30,7 @@ export function loadNativeCurves(): Curves {
     schnorrVerify: nativeSchnorrVerify(secp256k1),
     p256Verify: nativeP256Verify(),
     ...nativeEd25519Signatures(sodium),
+    sha256: (message) => new Uint8Array(hash('sha256', message, 'buffer')),
     ...nativeSealing(sodium),
   }
 }

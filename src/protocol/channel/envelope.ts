@@ -1,7 +1,8 @@
+import { sha256 } from '@noble/hashes/sha2.js'
 import { concat, equalBytes, u8, u16, u32 } from '../engine/bytes.ts'
 import type { PartyId } from '../engine/party.ts'
 import { TAGS } from '../engine/tags.ts'
-import { TH } from '../engine/transcript.ts'
+import { type Sha256, taggedHash } from '../engine/transcript.ts'
 
 /** Longest body of any message (DKLs23's second, 2.7 MB in the largest batch); checked before a length field is believed. */
 export const MAX_BODY = 3 << 20
@@ -49,8 +50,10 @@ export function headerBytes(h: Header, bodyLength: number): Uint8Array {
 }
 
 /** What the sender signs, and what names an envelope in transcripts and equivocation checks. Leaves out the signature,
- * so that a second valid signature over the same content is not another message. */
-export const contentDigest = (h: Header, body: Uint8Array): Uint8Array => TH(TAGS.envelope, headerBytes(h, body.length), body)
+ * so that a second valid signature over the same content is not another message.
+ * @param hash a back end's SHA-256: bodies of DKLs23 have hundreds of kilobytes. */
+export const contentDigest = (h: Header, body: Uint8Array, hash: Sha256 = sha256): Uint8Array =>
+  taggedHash(hash, TAGS.envelope, headerBytes(h, body.length), body)
 
 /** What a light MAC covers: header, body and the lazily verified signature (decisions.md 17). */
 export const macInput = (e: Pick<Envelope, 'signature'>, digest: Uint8Array): Uint8Array => concat(digest, e.signature)
@@ -63,8 +66,8 @@ export function encodeEnvelope(e: Envelope): Uint8Array {
 /** Parses an envelope; null for anything that is not exactly one. Copies every field out of the input. */
 export function decodeEnvelope(input: Uint8Array): Envelope | null {
   if (input.length < HEADER + SIGNATURE || input.length > HEADER + MAX_BODY + SIGNATURE + 1 + MAX_MACS * (2 + MAC)) return null
-  // Not input.slice(): a Node Buffer's slice is a view, and its memory is the socket's.
-  const bytes = Uint8Array.from(input)
+  // A plain array on the same memory: the slice of a Node Buffer is a view, and its memory is the socket's.
+  const bytes = new Uint8Array(input.buffer, input.byteOffset, input.byteLength)
   const kind = (['full', 'light'] as const).find((k) => equalBytes(MAGIC[k], bytes.subarray(0, MAGIC[k].length)))
   if (kind === undefined) return null
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)

@@ -77,7 +77,7 @@ export class FullChannel implements Channel {
     const direct = receiver !== EVERYONE
     if (direct && receiver !== this.#o.identity.id) return null
     if (!direct && !equalBytes(envelope.keyCommitment, noBytes32())) return null
-    const digest = contentDigest(envelope, envelope.body)
+    const digest = contentDigest(envelope, envelope.body, this.#o.curves.sha256)
     return this.#o.curves.ed25519Verify(signature, digest, memberOf(this.#o.roster, sender).signKey) ? { envelope, digest } : null
   }
 
@@ -154,7 +154,7 @@ export class FullChannel implements Channel {
 
   #sign(round: number, receiver: number, kc: Uint8Array, body: Uint8Array): Accepted {
     const header = this.#header(round, this.#o.identity.id, receiver, this.#prev(round), kc)
-    const digest = contentDigest(header, body)
+    const digest = contentDigest(header, body, this.#o.curves.sha256)
     const signature = this.#o.curves.ed25519Sign(digest, this.#o.identity.signSeed)
     return { envelope: { ...header, body, signature, macs: new Map() }, digest }
   }

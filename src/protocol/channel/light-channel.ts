@@ -50,13 +50,13 @@ export class LightChannel implements Channel {
     if (key === undefined || mac === undefined) return null
     if (!equalBytes(envelope.prev, noBytes32()) || !equalBytes(envelope.keyCommitment, noBytes32())) return null
     assertAlive(key)
-    const digest = contentDigest(envelope, envelope.body)
+    const digest = contentDigest(envelope, envelope.body, this.#o.curves.sha256)
     return equalBytes(hmac(sha256, key, macInput(envelope, digest)), mac) ? { envelope, digest } : null
   }
 
   signed({ signature, ...rest }: Envelope): boolean {
     const { roster, curves } = this.#o
-    return curves.ed25519Verify(signature, contentDigest(rest, rest.body), memberOf(roster, rest.sender).signKey)
+    return curves.ed25519Verify(signature, contentDigest(rest, rest.body, curves.sha256), memberOf(roster, rest.sender).signKey)
   }
 
   open(_round: number, mail: RoundMail): { inbox: ReadonlyMap<PartyId, Incoming>; unusable: readonly PartyId[] } {
@@ -95,7 +95,7 @@ export class LightChannel implements Channel {
       prev: noBytes32(),
       keyCommitment: noBytes32(),
     }
-    const digest = contentDigest(header, body)
+    const digest = contentDigest(header, body, curves.sha256)
     const signature = curves.ed25519Sign(digest, identity.signSeed)
     const macs = new Map<PartyId, Uint8Array>()
     if (receiver === EVERYONE) {

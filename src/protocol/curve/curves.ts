@@ -1,6 +1,6 @@
 import type { EcdsaGroup, Group } from './group.ts'
 
-/** The curve and signature primitives, and the cipher of the channel, that a host injects; chosen once per process and reported in /health. */
+/** The curve and signature primitives, and the cipher and hash of the channel, that a host injects; chosen once per process and reported in /health. */
 export interface Curves {
   readonly id: 'native' | 'noble'
   readonly secp256k1: EcdsaGroup
@@ -28,6 +28,9 @@ export interface Curves {
   x25519PublicKey(secret: Uint8Array): Uint8Array
   /** X25519 shared value, 32 bytes. *secret* @throws RangeError when it is all zero (low-order public key). */
   x25519(secret: Uint8Array, publicKey: Uint8Array): Uint8Array
+
+  /** SHA-256 (FIPS 180-4), 32 bytes: for long messages, where a back end is worth the call. */
+  sha256(message: Uint8Array): Uint8Array
 
   /**
    * ChaCha20-Poly1305 (RFC 8439) with a nonce of zeros, so a 32-byte key seals one message and no other. `header` is authenticated too. 16 bytes

@@ -2,6 +2,7 @@ import { chacha20poly1305 } from '@noble/ciphers/chacha.js'
 import { ed25519, x25519 } from '@noble/curves/ed25519.js'
 import { p256 } from '@noble/curves/nist.js'
 import { schnorr, secp256k1 } from '@noble/curves/secp256k1.js'
+import { sha256 } from '@noble/hashes/sha2.js'
 import type { Curves } from './curves.ts'
 import { nobleEcdsaGroup, nobleEcdsaVerify } from './noble-ecdsa.ts'
 import { nobleEd25519, nobleEd25519Verify } from './noble-ed25519.ts'
@@ -62,6 +63,8 @@ export const nobleCurves: Curves = {
       throw new RangeError('the X25519 shared value is zero')
     }
   },
+
+  sha256,
 
   seal(key, header, plaintext) {
     requireLength(key, 32, 'a key')

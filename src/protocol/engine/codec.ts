@@ -103,7 +103,7 @@ export function bytes(size: number | { readonly max: number }): Shape<Uint8Array
   return {
     form: { type: 'bytes', min, max },
     parse: (value) =>
-      value instanceof Uint8Array && fits(value.length) ? Uint8Array.from(value) : fail('bytes of another length'),
+      value instanceof Uint8Array && fits(value.length) ? new Uint8Array(value) : fail('bytes of another length'),
     plain: (value) => (fits(value.length) ? value : fail('bytes of another length')),
   }
 }
@@ -184,13 +184,17 @@ export function union<C extends Readonly<Record<string, Shape<any>>>>(cases: C):
 
 /** Codec of one shape. `maxBytes` is checked before anything is decoded, so a length field cannot make us allocate. */
 export function codec<T>(shape: Shape<T>, maxBytes: number): Codec<T> {
-  const encode = (value: T): Uint8Array => {
-    // msgpackr packs into a pooled buffer: copy, or the store behind it leaks other messages (style.md E10); wipe, or shares stay there.
+  /** `use` gets msgpackr's own pooled buffer, which is wiped afterwards, or shares would stay there. */
+  const packed = <R>(value: T, use: (pooled: Uint8Array) => R): R => {
     const pooled = packr.pack(shape.plain(value))
-    const packed = Uint8Array.from(pooled)
-    wipe(pooled)
-    return packed.length <= maxBytes ? packed : fail('message too long')
+    try {
+      return pooled.length <= maxBytes ? use(pooled) : fail('message too long')
+    } finally {
+      wipe(pooled)
+    }
   }
+  // A copy: the store behind the pooled one leaks other messages (style.md E10).
+  const encode = (value: T): Uint8Array => packed(value, (pooled) => new Uint8Array(pooled))
   return {
     form: shape.form,
     encode,
@@ -199,10 +203,7 @@ export function codec<T>(shape: Shape<T>, maxBytes: number): Codec<T> {
       assertPlain(input)
       // A view of its own: msgpackr leaves a property on what it is given.
       const value = shape.parse(unpackr.unpack(input.subarray()))
-      const again = encode(value)
-      const canonical = equalBytes(again, input)
-      wipe(again)
-      return canonical ? value : fail('not the canonical encoding')
+      return packed(value, (again) => equalBytes(again, input)) ? value : fail('not the canonical encoding')
     },
   }
 }

@@ -29,10 +29,15 @@ export function frame(tag: Tag, ...parts: readonly Uint8Array[]): Uint8Array {
   return concat(...framed)
 }
 
+export type Sha256 = (message: Uint8Array) => Uint8Array
+
 /** The tagged hash of protocols.md 1.2: SHA-256 over the framed parts, 32 bytes. */
-export function TH(tag: Tag, ...parts: readonly Uint8Array[]): Uint8Array {
+export const TH = (tag: Tag, ...parts: readonly Uint8Array[]): Uint8Array => taggedHash(sha256, tag, ...parts)
+
+/** {@link TH} by another implementation of SHA-256: for parts so long that a back end's is worth asking for. */
+export function taggedHash(hash: Sha256, tag: Tag, ...parts: readonly Uint8Array[]): Uint8Array {
   const framed = frame(tag, ...parts)
-  const digest = sha256(framed)
+  const digest = hash(framed)
   // Parts may be secret (keys to be confirmed, nonce randomness): the copy must not outlive the call.
   wipe(framed)
   return digest
