@@ -21,6 +21,8 @@ const METHODS = new Set(['GET', 'HEAD', 'POST', 'PATCH'])
 /** Calls that change something say what is known of their outcome. */
 const CHANGING = new Set(['POST', 'PATCH'])
 
+const PROBES: ReadonlySet<string> = new Set(['/health', '/ready', '/metrics'])
+
 function answerProblem(c: Context<HttpEnv>, problem: ApiProblem): Response {
   if (problem.retryAfterMs !== undefined) {
     const seconds = Math.max(1, Math.ceil(problem.retryAfterMs / 1000))
@@ -50,13 +52,12 @@ export function createHttpApp(options: HttpAppOptions): OpenAPIHono<HttpEnv> {
     const started = performance.now()
     const exchangeId = crypto.randomUUID()
     c.set('exchangeId', exchangeId)
-    const exchangeLog = log.child({ reqId: exchangeId })
-    c.set('report', (problem) => {
-      if (problem.code === 'internal') {
-        exchangeLog.error({ err: problem.cause, request: problem.requestId }, 'call failed')
-        onUnexpected?.(problem.cause)
-      } else if (problem.cause !== undefined) {
-        exchangeLog.warn({ err: problem.cause, code: problem.code, request: problem.requestId }, 'call refused')
+    c.set('report', ({ code, cause, requestId }) => {
+      if (code === 'internal') {
+        log.error({ reqId: exchangeId, err: cause, request: requestId }, 'call failed')
+        onUnexpected?.(cause)
+      } else if (cause !== undefined) {
+        log.warn({ reqId: exchangeId, err: cause, code, request: requestId }, 'call refused')
       }
     })
     c.header('X-Request-Id', exchangeId)
@@ -66,10 +67,18 @@ export function createHttpApp(options: HttpAppOptions): OpenAPIHono<HttpEnv> {
     const method = METHODS.has(c.req.method) ? c.req.method : 'other'
     // The route's pattern, never the path: a label with ids in it would grow without bound.
     metrics.observeCall({ method, route: c.req.routePath, status, seconds })
-    exchangeLog.info(
-      { method: c.req.method, path: c.req.path, status, ms: Math.round(seconds * 1e4) / 10, caller: c.var.caller },
-      'call',
-    )
+    const { path } = c.req
+    const line = {
+      reqId: exchangeId,
+      method: c.req.method,
+      path,
+      status,
+      ms: Math.round(seconds * 1e4) / 10,
+      caller: c.var.caller,
+    }
+    // Probes come every few seconds for ever and say one thing.
+    if (PROBES.has(path) && status === 200) log.debug(line, 'call')
+    else log.info(line, 'call')
   })
 
   // /health and /ready stay answerable under load: an orchestrator that hears nothing kills the host.
