@@ -62,6 +62,7 @@ const READS: ReadonlySet<string> = new Set([
   'usable',
   // A start: it does not fail here.
   'burn',
+  'keepOnly',
   // Inside a group commit, whose transaction is the durable write.
   'putSignatures',
   'enter',
