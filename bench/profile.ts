@@ -38,7 +38,9 @@ export async function profile(options: BenchOptions): Promise<Part> {
   const folder = mkdtempSync(join(tmpdir(), 'quorate-profile-'))
   const { form = 'coordinator', scheme = 'ecdsa-secp256k1' } = options
   try {
-    const set = await startSet({ NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${folder} --cpu-prof-interval=${INTERVAL_US}` })
+    const set = await startSet({
+      env: { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${folder} --cpu-prof-interval=${INTERVAL_US}` },
+    })
     let signed: number
     const window = { from: 0, to: 0 }
     try {

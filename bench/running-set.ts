@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { Agent, Pool } from 'undici'
 
-const LAUNCHER = fileURLToPath(new URL('../bin/quorate.js', import.meta.url))
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const START_MS = 90_000
 const STOP_MS = 20_000
 const CALL_MS = 20_000
@@ -25,6 +25,7 @@ interface DevLine {
   readonly token: string
   readonly client: { readonly cert: string; readonly key: string }
   readonly credential: string
+  /** The directory of the whole set. */
   readonly data: string
   readonly signers: readonly {
     readonly index: number
@@ -71,14 +72,20 @@ export interface RunningSet {
   readonly stop: () => Promise<void>
 }
 
-/**
- * Starts `quorate dev --ephemeral`: gateway, coordinator and three signers on free ports, in a directory that goes with them.
- * @param env for the processes of the set, besides our own.
- */
-export async function startSet(env: Readonly<Record<string, string>> = {}): Promise<RunningSet> {
+export interface SetStart {
+  /** For the processes of the set, besides our own. */
+  readonly env?: Readonly<Record<string, string>>
+  /** The checkout whose code runs; this one if absent. */
+  readonly root?: string
+  /** Of `quorate dev`; if absent three signers on free ports, in a directory that goes with them. */
+  readonly args?: readonly string[]
+}
+
+/** Starts `quorate dev`: gateway, coordinator and signers. */
+export async function startSet({ env, root = ROOT, args = ['--ephemeral'] }: SetStart = {}): Promise<RunningSet> {
   const started = performance.now()
   // The channel ends the set when this process dies without a word.
-  const child = spawn(process.execPath, [LAUNCHER, 'dev', '--ephemeral', '--json'], {
+  const child = spawn(process.execPath, [join(root, 'bin', 'quorate.js'), 'dev', '--json', ...args], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: { ...process.env, ...env },
   })

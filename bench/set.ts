@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { BenchOptions } from './arguments.ts'
+import { dealtSet } from './dealt-set.ts'
 import { LIGHT_LOAD, latencyFigures, memoryFigures, rateFigures, TARGET_SCHEMES } from './http.ts'
 import { makeKeys } from './make-keys.ts'
 import { plainRequests } from './plain-requests.ts'
@@ -30,6 +31,7 @@ export async function set(options: BenchOptions, running: RunningSet): Promise<P
     figures.push({ target: 'keygen', figure: rate })
   }
   figures.push({ target: 'https', figure: await plainRequests(running, options.quick ? 0.5 : 2, options.quick ? 1 : 3) })
+  figures.push({ target: 'storage', figure: await bytesPerKey(options.quick ? 500 : 2000) })
   if (!options.whole) figures.push(...(await glance(running, made, options)))
   return {
     tables: [
@@ -84,6 +86,20 @@ async function glance(
   figures.push({ target: 'degraded', figure: sustained(await measureSigning(running, FORM, ecdsa, brief)) })
   running.revive(SIGNER)
   return figures
+}
+
+/** Of a signer's store: what so many keys more make it grow. */
+async function bytesPerKey(count: number): Promise<number> {
+  const dealt = await dealtSet(2, 3)
+  const wanted = { scheme: 'ecdsa-secp256k1', form: FORM, count } as const
+  try {
+    await dealt.deal(wanted)
+    const before = dealt.storeBytes()
+    await dealt.deal(wanted)
+    return (dealt.storeBytes() - before) / count
+  } finally {
+    dealt.remove()
+  }
 }
 
 async function idleTable({ hosts }: RunningSet, { quick, whole }: BenchOptions): Promise<Table> {

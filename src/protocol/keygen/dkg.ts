@@ -1,17 +1,17 @@
 import { SUITES } from '../channel/setup.ts'
 import type { Group } from '../curve/group.ts'
-import { equalBytes, list, u16, u32, wipe } from '../engine/bytes.ts'
+import { equalBytes, wipe } from '../engine/bytes.ts'
 import { blame, Fault, SetupError } from '../engine/fault.ts'
 import { assertParties, assertThreshold, type PartyId } from '../engine/party.ts'
 import { broadcastOf, directOf, type Env, type Inbox, type Protocol, peersOf } from '../engine/round.ts'
 import { TAGS } from '../engine/tags.ts'
 import { TH } from '../engine/transcript.ts'
 import { SCHEMES, type Scheme } from '../request/document.ts'
-import { addCommitments, type Commitments, commit, evaluateCommitments } from '../sharing/feldman.ts'
+import { addCommitments, commit, evaluateCommitments } from '../sharing/feldman.ts'
 import { abscissa, evaluate, randomPolynomial, sumScalars } from '../sharing/polynomial.ts'
 import { type Certificate, certificateMessage, verifyCertificateSignature } from './certificate.ts'
 import { type DkgView, judgeComplaint, receiveShare } from './complaint.ts'
-import type { KeySecret, PublicPackage } from './key-record.ts'
+import { describeKey, type KeySecret, type PublicPackage } from './key-record.ts'
 import {
   COMMIT,
   type Confirmation,
@@ -25,9 +25,6 @@ import {
 } from './messages.ts'
 import { confirmationChallenge, possessionChallenge, prove, verify } from './proof.ts'
 import { groupOf } from './scheme.ts'
-
-/** Keys are born in epoch 1. */
-const FIRST_EPOCH = 1
 
 export interface DkgParams {
   readonly scheme: Scheme
@@ -144,7 +141,18 @@ export function* dkg(env: Env, params: DkgParams): Protocol<KeyGenResult, Pendin
     const share = secret(sumScalars(group, [...shares.values()]))
     if (group.isZero(share) || !equalBytes(group.baseMul(share), ownVerificationShare)) throw new Fault('DKG_SELF')
     const chain = secret(TH(TAGS.chain, sessionId, ...parties.map((id) => chainParts.get(id) as Uint8Array)))
-    const key = describeKey(env, params, total, verificationShares, chain)
+    const key = describeKey({
+      sessionId: Uint8Array.from(sessionId),
+      transcript: Uint8Array.from(env.transcript()),
+      scheme,
+      threshold,
+      parties: [...parties],
+      rosterHash: Uint8Array.from(roster.hash),
+      requestHash: Uint8Array.from(params.requestHash),
+      commitments: total,
+      verificationShares,
+      chain,
+    })
 
     // 3. Confirm: proof of knowledge of the share, certificate signature. The share is durable before either leaves.
     const signature = params.sign(certificateMessage(key))
@@ -192,32 +200,6 @@ function assertDkg(env: Env, params: DkgParams): void {
   if (env.parties.join() !== env.roster.members.map((m) => m.id).join()) refuse('key generation needs every signer of the roster')
   if (!SCHEMES.includes(params.scheme)) refuse('no such scheme')
   if (params.requestHash.length !== 32) refuse('a request hash has 32 bytes')
-}
-
-/** What the signers certify. The chain code enters as the opening of key_id and nowhere else. */
-function describeKey(
-  env: Env,
-  params: DkgParams,
-  commitments: Commitments,
-  verificationShares: readonly Uint8Array[],
-  chain: Uint8Array,
-): PublicPackage {
-  const publicKey = commitments[0] as Uint8Array
-  const keyId = TH(TAGS.key, u16(SUITES[params.scheme]), publicKey, chain)
-  return {
-    sessionId: Uint8Array.from(env.sessionId),
-    transcript: Uint8Array.from(env.transcript()),
-    scheme: params.scheme,
-    publicKey,
-    verificationShares,
-    keyId,
-    epochId: TH(TAGS.epoch, keyId, u32(FIRST_EPOCH), env.roster.hash, list(commitments)),
-    epoch: FIRST_EPOCH,
-    threshold: env.threshold,
-    parties: [...env.parties],
-    rosterHash: Uint8Array.from(env.roster.hash),
-    requestHash: Uint8Array.from(params.requestHash),
-  }
 }
 
 /** Decodes one broadcast per peer; whatever is wrong with it is its sender's fault. */

@@ -1,6 +1,11 @@
+import { SUITES } from '../channel/setup.ts'
+import { list as listBytes, u16, u32 } from '../engine/bytes.ts'
 import { bytes, codec, list, message, type Shape, struct, uint } from '../engine/codec.ts'
 import { assertParties, assertThreshold, EVERYONE, MAX_PARTIES, type PartyId } from '../engine/party.ts'
+import { TAGS } from '../engine/tags.ts'
+import { TH } from '../engine/transcript.ts'
 import type { Scheme } from '../request/document.ts'
+import type { Commitments } from '../sharing/feldman.ts'
 import { pointLengthOf, schemeShape } from './scheme.ts'
 
 /** Everything public about one epoch of a key: what the signers certify, fields in the order they are hashed. */
@@ -26,6 +31,27 @@ export interface PublicPackage {
   readonly rosterHash: Uint8Array
   /** For which request of which credential the key was made: request/authorize.ts, `ownedRequestHash`, 32 bytes. */
   readonly requestHash: Uint8Array
+}
+
+/** Keys are born in epoch 1. */
+const FIRST_EPOCH = 1
+
+/**
+ * The key that a key generation has made, from what all its signers know of it.
+ * @param made `commitments` are those to the sum of all polynomials, constant term first; `chain` is *secret*: it enters as the opening
+ * of key_id and nowhere else.
+ */
+export function describeKey(
+  made: Omit<PublicPackage, 'publicKey' | 'keyId' | 'epochId' | 'epoch'> & {
+    readonly commitments: Commitments
+    readonly chain: Uint8Array
+  },
+): PublicPackage {
+  const { commitments, chain, ...known } = made
+  const publicKey = commitments[0] as Uint8Array
+  const keyId = TH(TAGS.key, u16(SUITES[known.scheme]), publicKey, chain)
+  const epochId = TH(TAGS.epoch, keyId, u32(FIRST_EPOCH), known.rosterHash, listBytes(commitments))
+  return { ...known, publicKey, keyId, epochId, epoch: FIRST_EPOCH }
 }
 
 /** What only one signer holds of a key. Both are wiped by whoever was given them. */
