@@ -283,8 +283,16 @@ export class PairDesk implements PairOffice {
     try {
       this.#storeBans()
       this.#burnLost()
+      this.#sweep()
     } catch (err) {
-      this.#o.log.error({ err }, 'bans are not stored yet')
+      this.#o.log.error({ err }, 'what became of checks is not stored yet')
+    }
+  }
+
+  /** A mark that no frame in hand accounts for is one that could not be taken away: its check has ended, and how is stored by now. */
+  #sweep(): void {
+    for (const sessionId of this.#o.pairs.marks()) {
+      if ((this.#checked.get(toHex(sessionId))?.inHand ?? 0) === 0) this.#o.pairs.leave(sessionId)
     }
   }
 

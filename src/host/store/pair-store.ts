@@ -71,6 +71,8 @@ export interface PairStore {
   enter(session: CheckedSession): boolean
   /** The checks have passed or were not reached. */
   leave(sessionId: Uint8Array): void
+  /** Sessions that are marked. */
+  marks(): readonly Uint8Array[]
   /** Whether there is a set-up with each of them. */
   usable(places: readonly PairPlace[]): boolean
   /** The seeds are overwritten in the same transaction, both directions. The first ban of a peer stays. */
@@ -164,6 +166,7 @@ export function pairStore(database: Database, bans: BanFile): PairStore {
   const marked = database.statement<PairPlace & { readonly sessionId: Uint8Array }>(`
     SELECT session_id AS sessionId, peer_key AS peerKey, roster_hash AS rosterHash FROM pair_checks
     WHERE :sessionId IS NULL OR session_id = :sessionId`)
+  const markedSessions = database.statement<{ readonly id: Uint8Array }>('SELECT DISTINCT session_id AS id FROM pair_checks')
   const unmarkSession = database.statement('DELETE FROM pair_checks WHERE session_id = :sessionId')
   const unmarkPeer = database.statement(`DELETE FROM pair_checks WHERE ${AT}`)
   const others = database.statement<PairPlace>(`
@@ -262,6 +265,7 @@ export function pairStore(database: Database, bans: BanFile): PairStore {
     leave: (sessionId) => {
       unmarkSession.run({ sessionId })
     },
+    marks: () => markedSessions.all().map(({ id }) => id),
     usable: (places) => places.every((place) => rowAt(place).status === 'ok'),
     ban: (place, ban) =>
       durably(place, () => {

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { pairsOf } from '../../../src/protocol/dkls23/purpose.ts'
 import { PAIR_STATES, REPLY, ROUTES, STATUS, STATUS_REQUEST } from '../../../src/protocol/frames/signer-frames.ts'
 import { dealPair, rogueSet, said } from '../../attack/pair-set.ts'
+import { armCrash, RESULTS } from '../../crash/process-death.ts'
 import { inProcessSet, type SetOptions, type TestSet } from './in-process-set.ts'
 import { expectWorks, makeKey, problemOf, sign, someMessage } from './signing-keys.ts'
 import { until } from './until.ts'
@@ -130,6 +131,33 @@ describe('pairs of real hosts', () => {
     expect(pairs.store(setup)).toBe('banned')
     expect(pairs.row(2)).toMatchObject({ status: 'banned', setup: null })
     expect(pairs.store({ ...setup, peer: 3 })).toBe('stored')
+  })
+
+  it('14.4 crash a mark that a full disk kept is taken away with a heartbeat: no later start takes it for a check that nobody saw the end of', async () => {
+    const r = await rogueSet()
+    set = r.set
+    dealPair(set, 1, 2)
+    const key = await makeKey(set, 'ecdsa-secp256k1')
+    // The only heartbeats are the test's.
+    set.monitor.stop()
+    const s = await r.open(key, [1, 2])
+    const marks = (): number => set.signerOf(1).store.pairs.marks().length
+    // The mark is the first write of a round, its end the second.
+    const armed = armCrash({ file: 'signer-1.db', k: 2, moment: 'before', result: RESULTS.full }, () => {})
+    await expect(r.round(1, s, 1, s.mail)).rejects.toMatchObject({ code: 'FULL' })
+    armed.stop()
+    expect(marks()).toBe(1)
+    stateOf(1, 2)
+    expect(marks()).toBe(0)
+    // What was worked out then is still the answer.
+    expect((await r.play(s)).map(said)).toEqual(['done', 'done'])
+    const late = await r.open(key, [1, 2])
+    const again = armCrash({ file: 'signer-1.db', k: 2, moment: 'before', result: RESULTS.full }, () => {})
+    await expect(r.round(1, late, 1, late.mail)).rejects.toMatchObject({ code: 'FULL' })
+    again.stop()
+    stateOf(1, 2)
+    set.restart(1)
+    expect(set.signerOf(1).pairs.row(2)).toMatchObject({ status: 'ok', crashes: 0 })
   })
 
   it('a mark stays until the last frame of its session that is in hand has been answered', async () => {
