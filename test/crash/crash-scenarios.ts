@@ -1,11 +1,12 @@
 import { expect } from 'vitest'
 import type { KeyView, SignatureView, SignedRequest } from '../../src/host/api/coordinator-service.ts'
 import { fromHex } from '../../src/protocol/engine/bytes.ts'
+import type { KeyUpdateDocument } from '../../src/protocol/request/document.ts'
 import { formatKeyId, parseKeyId } from '../../src/protocol/request/ids.ts'
 import { askFor, expectSigned, expectWorks, type Scheme, someMessage, type TestKey } from '../host/set/signing-keys.ts'
 import { sleep, until } from '../host/set/until.ts'
 import type { CrashSet, Ending } from './crash-set.ts'
-import { type CrashPoint, countWrites } from './process-death.ts'
+import { type CrashPoint, countWrites, RESULTS } from './process-death.ts'
 
 /** One run of something that writes: made anew for each crash point, then looked at from all sides. */
 interface Run<T> {
@@ -210,6 +211,34 @@ export const housekeeping =
 /** Runs after which every signer has been asked: FROST needs two of three and takes turns. */
 const TURNS = 4
 
+/** A key is frozen: by all or by nobody, and whoever is told that it is has the receipts of all. Afterwards it is thawed. */
+export const freezing =
+  (c: CrashSet, key: TestKey): Scenario =>
+  () => {
+    const { set } = c
+    const rows = () => set.signers.map(({ store }) => store.getKey(key.keyId))
+    const change = (action: 'freeze' | 'unfreeze') => {
+      const revision = 1 + Math.max(...rows().map((row) => row?.revision ?? 0))
+      const state = action === 'freeze' ? 'frozen' : 'active'
+      const document = { type: 'key-update.v1', scheme: key.scheme, keyId: key.keyId, revision, state, label: null } as const
+      const request = set.request('cred_alice', document satisfies Partial<KeyUpdateDocument>)
+      return () => set.service.updateKey(key.id, action, request, set.client)
+    }
+    const freeze = change('freeze')
+    return {
+      calls: () => [freeze()],
+      check: async ([first]) => {
+        if (first !== undefined && 'value' in first) expect(rows().map((row) => row?.usage)).toEqual(Array(3).fill('frozen'))
+        expect(await c.settled(freeze)).toMatchObject({ value: { state: 'frozen', settled: true } })
+        expect(rows().map((row) => row?.usage)).toEqual(Array(3).fill('frozen'))
+        const asked = await c.ended(set.service.sign(askFor(set, key, someMessage()), set.client, 5000))
+        expect(asked).toEqual({ code: 'key_frozen' })
+        expect(await c.settled(change('unfreeze'))).toMatchObject({ value: { state: 'active' } })
+        await expectWorks(set, key)
+      },
+    }
+  }
+
 /** Every write that a run can make those hosts do, before and after: found by runs without a crash. */
 export async function crashPoints(scenario: Scenario, files: readonly string[]): Promise<readonly CrashPoint[]> {
   const most = new Map<string, number>()
@@ -253,5 +282,19 @@ export async function survive(c: CrashSet, scenario: Scenario, point: CrashPoint
 export async function surviveAll(c: CrashSet, scenario: Scenario, files: readonly string[], honest: TestKey): Promise<number> {
   const points = await crashPoints(scenario, files)
   for (const point of points) await survive(c, scenario, point, honest)
+  return points.length
+}
+
+/** The same with writes that end with a result code of SQLite. What did not fit on the disk is not there: that has no `after`. */
+export async function surviveFaults(
+  c: CrashSet,
+  scenario: Scenario,
+  files: readonly string[],
+  honest: TestKey,
+  result: number,
+): Promise<number> {
+  const all = await crashPoints(scenario, files)
+  const points = all.filter(({ moment }) => result !== RESULTS.full || moment === 'before')
+  for (const point of points) await survive(c, scenario, { ...point, result }, honest)
   return points.length
 }

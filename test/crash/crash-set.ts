@@ -1,7 +1,9 @@
 import { ApiProblem } from '../../src/host/api/problem.ts'
+import { toProblem } from '../../src/host/api/to-problem.ts'
+import { StoreError } from '../../src/host/store/store-error.ts'
 import { inProcessSet, type SetOptions, type Tamper } from '../host/set/in-process-set.ts'
 import { sleep, until } from '../host/set/until.ts'
-import { armCrash, type CrashPoint } from './process-death.ts'
+import { armCrash, type CrashPoint, RESULTS } from './process-death.ts'
 import { WireRecord } from './wire-record.ts'
 
 /** How a call ended for its client: with an answer, or with a code. A client of a dead coordinator hears nothing. */
@@ -48,7 +50,7 @@ export async function crashSet(options: SetOptions = {}) {
     try {
       return { value: await call }
     } catch (error) {
-      if (error instanceof ApiProblem) return { code: error.code }
+      if (error instanceof ApiProblem || error instanceof StoreError) return { code: toProblem(error).code }
       throw error
     }
   }
@@ -81,7 +83,8 @@ export async function crashSet(options: SetOptions = {}) {
       fault = tamper
     },
     /**
-     * Makes calls that are to meet the crash point; the dead host is started again at once.
+     * Makes calls that are to meet the crash point; the dead host is started again at once, and so is one whose disk has failed, when its
+     * calls have ended. One whose disk was full goes on.
      * @returns whether they met it, and how each ended as far as its client could hear it
      */
     crash: async <T>(
@@ -89,24 +92,28 @@ export async function crashSet(options: SetOptions = {}) {
       calls: () => readonly Promise<T>[],
     ): Promise<{ readonly met: boolean; readonly endings: readonly Ending<T>[] }> => {
       const signer = signerOf(point.file)
+      const dies = point.result === undefined
+      const ends = point.result !== RESULTS.full
       let restarted: Promise<unknown> = Promise.resolve()
       const armed = armCrash(point, () => {
         if (signer === 0) {
+          if (!dies) return
           life = -1
           set.monitor.stop()
           return
         }
-        set.kill(signer)
-        restarted = new Promise(setImmediate).then(() => set.restart(signer))
+        if (dies) set.kill(signer)
+        if (ends) restarted = new Promise(setImmediate).then(() => set.restart(signer))
       })
-      const lost = armed.death.then(() => (signer === 0 ? { code: NOTHING_HEARD } : new Promise<never>(() => undefined)))
+      const unheard = dies && signer === 0
+      const lost = armed.death.then(() => (unheard ? { code: NOTHING_HEARD } : new Promise<never>(() => undefined)))
       try {
         // The death comes first in the race: an answer that the dead one makes afterwards reaches nobody.
         const endings = await Promise.all(calls().map((call) => Promise.race([lost, ended(call)])))
         return { met: armed.dead(), endings }
       } finally {
         armed.stop()
-        if (armed.dead() && signer === 0) await restartCoordinator()
+        if (armed.dead() && ends && signer === 0) await restartCoordinator()
         await restarted
         await allUp()
       }

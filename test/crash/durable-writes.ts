@@ -81,3 +81,10 @@ export function watchDurableWrites(watch: WriteWatch): () => void {
 
 /** The real close, unseen by watches. */
 export const closeUnseen = (raw: DatabaseSync): void => close.call(raw)
+
+/** The connection that has this database open. */
+export function connectionTo(path: string): DatabaseSync {
+  const raw = connections.get(path)
+  if (raw === undefined) throw new Error(`nobody has ${path} open`)
+  return raw
+}

@@ -15,7 +15,19 @@ export interface CrashPoint {
   readonly file: string
   readonly k: number
   readonly moment: DurableWrite['moment']
+  /** The write ends with this result code of SQLite (sqlite.org/rescode.html) and the host goes on; absent: the host dies. */
+  readonly result?: number
 }
+
+/** Result codes of SQLite. */
+export const RESULTS = { full: 13, failedWrite: 778, failedSync: 1034 } as const
+
+/** What node:sqlite throws when SQLite ends with that code. */
+const sqliteError = (errcode: number): Error =>
+  Object.assign(new Error(errcode === RESULTS.full ? 'database or disk is full' : 'disk I/O error'), {
+    code: 'ERR_SQLITE_ERROR',
+    errcode,
+  })
 
 const FILES = ['', '-wal', '.bans'] as const
 
@@ -55,10 +67,10 @@ export async function countWrites(work: () => Promise<unknown>): Promise<Readonl
 }
 
 /**
- * From now on the host with that store dies at that write.
+ * From now on the host with that store dies at that write, or that write fails it.
  * @returns whether it has, a promise of it, and the end of it all
  */
-export function armCrash({ file, k, moment }: CrashPoint, onDeath: () => void) {
+export function armCrash({ file, k, moment, result }: CrashPoint, onDeath: () => void) {
   const death = Promise.withResolvers<void>()
   let seen = 0
   let dead = false
@@ -69,7 +81,8 @@ export function armCrash({ file, k, moment }: CrashPoint, onDeath: () => void) {
     dead = true
     onDeath()
     death.resolve()
-    die(write)
+    if (result === undefined) die(write)
+    throw sqliteError(result)
   })
   return { dead: () => dead, death: death.promise, stop }
 }

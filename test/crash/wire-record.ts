@@ -29,6 +29,7 @@ export class WireRecord {
   /** The one answer of a signer in a session: a second other one would be a second use of its nonces. */
   readonly #answers = new Map<string, string>()
   readonly #requests = new Map<string, readonly Claimed[]>()
+  readonly #refused = new Map<string, ReadonlySet<number>>()
   readonly #released: { readonly signer: number; readonly request: Claimed }[] = []
   readonly #rValues = new Map<string, string>()
   readonly #set: TestSet
@@ -74,14 +75,17 @@ export class WireRecord {
     const { curves } = this.#set
     const count = this.#requests.get(session)?.length ?? 0
     const owner = `${from} ${session} ${toHex(envelope.body)}`
-    const points =
+    const items: readonly (readonly Uint8Array[] | null)[] =
       envelope.protocol === PROTOCOLS.hm
-        ? hmOpening(ecdsaCurve(envelope.suite, curves)?.group ?? curves.secp256k1).read(envelope.body, from, count).points
+        ? hmOpening(ecdsaCurve(envelope.suite, curves)?.group ?? curves.secp256k1)
+            .read(envelope.body, from, count)
+            .points.map((point) => point && [point])
         : frostOpening((envelope.suite === 4 ? FROST_ED25519 : FROST_BIP340).group(curves))
             .read(envelope.body, from, count)
-            .points.flatMap((c) => (c === null ? [] : [c.hiding, c.binding]))
-    for (const point of points) {
-      if (point === null) continue
+            .points.map((c) => c && [c.hiding, c.binding])
+    const refused = items.flatMap((points, b) => (points === null ? [b] : []))
+    this.#refused.set(session, new Set([...(this.#refused.get(session) ?? []), ...refused]))
+    for (const point of items.flatMap((points) => points ?? [])) {
       const name = toHex(point)
       const first = this.#points.get(name) ?? owner
       expect(first, 'a nonce point is made once').toBe(owner)
@@ -94,7 +98,9 @@ export class WireRecord {
     const first = this.#answers.get(name) ?? toHex(envelope.body)
     expect(toHex(envelope.body), 'nonces are used once').toBe(first)
     this.#answers.set(name, first)
-    for (const request of this.#requests.get(session) ?? []) {
+    for (const [b, request] of (this.#requests.get(session) ?? []).entries()) {
+      // Of an item that one of them refused there is no share.
+      if (this.#refused.get(session)?.has(b)) continue
       this.#expectClaimed(from, request)
       this.#released.push({ signer: from, request })
     }

@@ -152,7 +152,7 @@ export async function edgeHosts(directory: string, options: EdgeOptions = {}) {
   }
   const startOne = (changes: Partial<GatewayConfig> = {}) =>
     startGateway({ ...config, ...changes }, sinks.gateway.log, { drainMs: 500, ...limits })
-  const gateway = await startOne()
+  let gateway = await startOne()
   const bearer = { authorization: `Bearer ${await token()}` }
 
   const edge = (name: Edge['name'], url: string, client: Identity | undefined, headers: Edge['headers'] = {}): Edge => {
@@ -192,6 +192,13 @@ export async function edgeHosts(directory: string, options: EdgeOptions = {}) {
     startGateway: async (changes: Partial<GatewayConfig>) => {
       const other = await startOne({ storeFile: file(`gateway-${Math.random()}.sqlite`), ...changes })
       return { edge: edge('gateway', other.url, undefined, bearer), close: other.close }
+    },
+    /** The gateway ends and starts again over its store. @param meanwhile what happens to the file then */
+    restartGateway: async (meanwhile: (file: string) => void = () => {}): Promise<Edge> => {
+      await gateway.close()
+      meanwhile(config.storeFile)
+      gateway = await startOne()
+      return edge('gateway', gateway.url, undefined, bearer)
     },
     /** A document in the form in which the coordinator takes it. */
     signed: (document: Partial<Document> & Pick<Document, 'type' | 'scheme'>, who = 'cred_alice', requestId?: string) =>

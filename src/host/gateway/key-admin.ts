@@ -97,13 +97,11 @@ export function createKeyAdmin(options: {
     }
   }
 
-  const make = async (principal: Principal, change: KeyChange): ReturnType<ChangeKey> => {
-    const key = keys.get(principal.tenantId, change.keyId)
-    const booked = await prepare(principal, key, change)
+  /** Has it done, and remembers what is known of it now. */
+  const settle = async (change: KeyChange, key: CertifiedKey, booked: BookedRequest): Promise<void> => {
     const { revision, state: usage, label } = parseDocument(booked.row.document) as KeyUpdateDocument
     try {
       await send(change, booked)
-      keys.change(key.keyId, { revision, usage, label, settled: 1 })
     } catch (error) {
       const problem = toProblem(error)
       // Some signer may have it, so that this revision cannot be used again.
@@ -112,7 +110,19 @@ export function createKeyAdmin(options: {
       else if (problem.code === 'revision_conflict') {
         keys.change(key.keyId, { revision, usage: key.usage, label: key.view.label, settled: 0 })
       }
-      throw problem.withRequest(booked.requestId)
+      throw problem
+    }
+    keys.change(key.keyId, { revision, usage, label, settled: 1 })
+  }
+
+  const make = async (principal: Principal, change: KeyChange): ReturnType<ChangeKey> => {
+    const key = keys.get(principal.tenantId, change.keyId)
+    const booked = await prepare(principal, key, change)
+    try {
+      await settle(change, key, booked)
+    } catch (error) {
+      // Also when it is our own disk that fails: what is done is done at the signers, and this id is how to hear of it.
+      throw toProblem(error).withRequest(booked.requestId)
     }
     return { key: keys.get(principal.tenantId, change.keyId).view, requestId: booked.requestId }
   }

@@ -12,6 +12,7 @@ import {
 } from '../../protocol/request/document.ts'
 import { ApiProblem } from '../api/problem.ts'
 import { signatureIdOf } from '../api/signature-id.ts'
+import { toProblem } from '../api/to-problem.ts'
 import type { GatewayRequest, GatewayStore } from '../store/gateway-store.ts'
 import type { GroupCommit } from '../store/group-commit.ts'
 import type { Principal } from './principal.ts'
@@ -44,7 +45,7 @@ export interface RequestBook {
    * Makes and signs the document for a wish and stores it, durably; or finds the one that this principal's request id stands
    * for already, whose very bytes are then to be sent again (decisions.md 10).
    * @param more further members of the document's metadata, signed and part of what is asked for
-   * @throws ApiProblem request_replayed, RequestError, StoreError
+   * @throws ApiProblem request_replayed; what became of a write that failed, outcome `none`. RequestError, StoreError
    */
   readonly book: (
     principal: Principal,
@@ -67,6 +68,12 @@ export interface RequestBookOptions {
   readonly lifeMs: number
   readonly now: () => number
   readonly randomBytes: (length: number) => Uint8Array
+}
+
+/** The row may be there or not after a failed write: either way nothing has left, and the same call is as good as new. */
+function unsent(error: unknown, requestId: string | undefined): ApiProblem {
+  const problem = toProblem(error)
+  return new ApiProblem(problem.code, problem.detail, { ...problem, cause: problem.cause, requestId, outcome: 'none' })
 }
 
 /**
@@ -127,7 +134,11 @@ export function createRequestBook(options: RequestBookOptions): RequestBook {
         createdAt,
         expiresAt: createdAt + lifeMs,
       }
-      const [remembered] = await commits.commit(() => store.remember([row]))
+      const [remembered] = await commits
+        .commit(() => store.remember([row]))
+        .catch((error) => {
+          throw unsent(error, wanted)
+        })
       // Of two calls at the same moment one made the row; the other one sends it too.
       if (remembered?.type === 'same') return booked(requestId, remembered.request)
       if (remembered?.type === 'conflict') {
