@@ -352,10 +352,11 @@ export async function inProcessSet(options: SetOptions = {}) {
       signer.actor.close()
       signer.actor = signer.makeActor()
     },
-    /** A new coordinator process over the same store; `set.service` and the like are the new one's. */
-    restartCoordinator: async () => {
+    /** A new coordinator process over the same store; `set.service` and the like are the new one's. `meanwhile` as in `restart`. */
+    restartCoordinator: async (meanwhile: (file: string) => void = () => {}) => {
       set.monitor.stop()
       set.store.database.close()
+      meanwhile(join(dir, 'coordinator.db'))
       Object.assign(set, await startCoordinator())
     },
     close: () => {
