@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync, writeFileSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readSync, writeFileSync } from 'node:fs'
 import { createDurableFile } from '../store/durable-file.ts'
 
 /**
@@ -6,7 +6,8 @@ import { createDurableFile } from '../store/durable-file.ts'
  * @throws Error naming the file, never its contents.
  */
 export function readSecretFile(path: string, maxBytes: number): Uint8Array {
-  const handle = openSync(path, 'r')
+  // A named pipe is refused below; without this flag opening one waits for its writer.
+  const handle = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
   try {
     const { mode, size } = fstatSync(handle)
     if ((mode & 0o170000) !== 0o100000) throw new Error(`${path} is not a file`)

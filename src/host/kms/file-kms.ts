@@ -1,5 +1,5 @@
 import { randomFillSync } from 'node:crypto'
-import { closeSync, fstatSync, fsyncSync, openSync, readSync, writeFileSync } from 'node:fs'
+import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync, writeFileSync } from 'node:fs'
 import { utf8ToBytes } from '@noble/hashes/utils.js'
 import { compareBytes, wipe } from '../../protocol/engine/bytes.ts'
 import { TAGS } from '../../protocol/engine/tags.ts'
@@ -29,7 +29,8 @@ function assertPrivate(handle: number, path: string): void {
 function readMasterKey(path: string): Uint8Array {
   let handle: number
   try {
-    handle = openSync(path, 'r')
+    // A named pipe is refused below; without this flag opening one waits for its writer, and nothing stops a host that waits there.
+    handle = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT'
     throw new KmsError(missing ? 'MASTER_KEY_MISSING' : 'UNAVAILABLE', `${path} cannot be read`, error)

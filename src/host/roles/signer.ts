@@ -32,12 +32,17 @@ const MAX_PENDING = 512
 /** Starts a signer: no user API, connections from its pinned coordinators only. Resolves when it serves. */
 export async function startSigner(config: SignerConfig, log: Logger): Promise<{ url: string; close(): Promise<void> }> {
   const curves = selectCurves(config.curve)
+  const kmsContext = { set: config.roster.audience, signer: String(config.index) }
   const store = openSignerStore(config.storeFile)
+  try {
+    // Opened once here to refuse a store without its key before anything is counted or listens; used on the worker only.
+    wipe(await openDataKey(store, fileKms(config.kms.file), kmsContext))
+  } catch (error) {
+    store.database.close()
+    throw error
+  }
   const metrics = createMetrics({ role: 'signer', name: config.name })
   const clock = clockWatch((ms) => log.error({ ms }, 'the clock stepped back: not ready'))
-  const kmsContext = { set: config.roster.audience, signer: String(config.index) }
-  // Opened once here to refuse a store without its key before anything listens; used on the worker only.
-  wipe(await openDataKey(store, fileKms(config.kms.file), kmsContext))
   const data = (): CryptoWorkerData => ({
     identityFile: config.identityFile,
     kmsFile: config.kms.file,

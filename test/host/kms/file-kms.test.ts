@@ -1,7 +1,8 @@
+import { execFileSync } from 'node:child_process'
 import { chmodSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { createMasterKey, fileKms } from '../../../src/host/kms/file-kms.ts'
-import { scratch } from '../store/scratch.ts'
+import { otherProcess, outputOf, scratch } from '../store/scratch.ts'
 
 const at = scratch()
 const CONTEXT = { set: 'set_1', party: '2' }
@@ -73,6 +74,17 @@ describe('a master key in a file', () => {
     expect(codeOf(() => fileKms(at('link')))).toBe('MASTER_KEY_UNSAFE')
     chmodSync(at('shared'), 0o400)
     expect(codeOf(() => fileKms(at('link')))).toBe('done')
+  })
+
+  it('that is a named pipe is refused at once, and so is any other secret: a host that waits for a writer cannot be stopped', async () => {
+    execFileSync('mkfifo', ['-m', '600', at('pipe')])
+    const child = otherProcess(
+      { fileKms: '../../../src/host/kms/file-kms.ts', readSecretFile: '../../../src/host/config/secret-file.ts' },
+      `for (const read of [fileKms, readSecretFile]) try { read(${JSON.stringify(at('pipe'))}, 99) } catch (e) { console.log(e.code ?? e.message) }`,
+    )
+    const late = setTimeout(() => child.kill('SIGKILL'), 20_000)
+    expect((await outputOf(child)).split('\n')).toEqual(['MASTER_KEY_MALFORMED', `${at('pipe')} is not a file`])
+    clearTimeout(late)
   })
 
   it('is judged at each use', async () => {
