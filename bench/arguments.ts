@@ -18,6 +18,10 @@ export interface BenchOptions {
   /** Restrict what http measures; all if absent. */
   readonly form: Form | undefined
   readonly scheme: Scheme | undefined
+  /** Curves at full length: a million keys, every scheme. */
+  readonly long: boolean
+  /** Where the picture goes; beside the other results if absent. */
+  readonly svg: string | undefined
   /** Of ECDSA in `profile`: `dkls23` takes one signer away first. */
   readonly engine: Engine | undefined
 }
@@ -31,7 +35,7 @@ export interface SetChoice {
 }
 
 /** Run when no part is named. */
-const DEFAULT_PARTS = ['primitives', 'round', 'dkls23', 'set', 'http'] as const
+const DEFAULT_PARTS = ['primitives', 'round', 'dkls23', 'set', 'http', 'curves'] as const
 export const PART_NAMES = [...DEFAULT_PARTS, 'failover', 'profile'] as const
 export type PartName = (typeof PART_NAMES)[number]
 
@@ -53,11 +57,14 @@ Parts (all but the last two if none is named)
   dkls23       two signers with DKLs23, alone in this process
   set          a running set: start, first signature, key generation, idle cost; alone: every target at a glance
   http         signatures a second over HTTPS, through coordinator and gateway
+  curves       throughput and latency over batch size, callers, offered load, keys in the stores and size of the set; a picture
   failover     ECDSA at a steady rate while a signer dies, falls silent and comes back; its rate without that signer
   profile      where the processors' time goes under a load of one scheme
 
 Options
   --quick            short windows: everything within two minutes
+  --long             of curves: up to a million keys, all schemes, longer windows
+  --svg FILE         where the picture of curves goes (bench/results/throughput-latency.svg; with --quick nowhere)
   --json             only the JSON line
   --keys N           keys per scheme (20; quick: 5)
   --seconds N        length of the open-loop window (30; quick: 3); of failover: of each of its two (24 at least)
@@ -93,6 +100,8 @@ export function readArguments(args: readonly string[]): Wanted {
       seconds: positive('seconds', values.seconds) ?? (quick ? 3 : 30),
       concurrency: positive('concurrency', values.concurrency) ?? 64,
       rate: positive('rate', values.rate),
+      long: values.long === true,
+      svg: values.svg,
       form: oneOf('form', values.form, FORMS),
       scheme: oneOf('scheme', values.scheme, SCHEMES),
       engine: oneOf('engine', values.engine, ENGINES),
@@ -111,6 +120,8 @@ function parse(args: readonly string[]) {
       options: {
         quick: flag,
         json: flag,
+        long: flag,
+        svg: text,
         help: { ...flag, short: 'h' },
         keys: text,
         seconds: text,

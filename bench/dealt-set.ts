@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import process from 'node:process'
 import { ensureDevKeys } from '../src/host/cli/dev-keys.ts'
 import { assertFree, freePorts } from '../src/host/cli/dev-ports.ts'
 import { writeDevSet } from '../src/host/cli/dev-set.ts'
@@ -25,7 +26,12 @@ export interface DealtSet {
 /** Makes the keys of a set's hosts in a temporary directory, and no other key yet. */
 export async function dealtSet(threshold: number, parties: number): Promise<DealtSet> {
   const dataDir = mkdtempSync(join(tmpdir(), 'quorate-dealt-'))
-  const remove = (): void => rmSync(dataDir, { recursive: true, force: true })
+  const remove = (): void => {
+    process.off('exit', remove)
+    rmSync(dataDir, { recursive: true, force: true })
+  }
+  // Gigabytes that nobody would look for.
+  process.once('exit', remove)
   try {
     const into = await prepare(dataDir, threshold, parties)
     return {

@@ -4,7 +4,7 @@ import { makeKeys } from './make-keys.ts'
 import { type Gate, type Part, quantile, type Row } from './report.ts'
 import type { RunningSet } from './running-set.ts'
 import { ready, SIGNER, withoutSigner } from './signer-outage.ts'
-import { errorsOf, judge, latencies, measureSigning, sustained } from './signing-load.ts'
+import { errorsOf, judge, latencies, measureSigning, sustained, wholeSetMs } from './signing-load.ts'
 import { type Key, type SigningShot, signingShots } from './signing-requests.ts'
 import { verifyAll } from './verify-all.ts'
 
@@ -81,7 +81,6 @@ async function underFault(
   await ready(set, 'hm')
   const shots = patient(signingShots(set, 'coordinator', keys, rate * seconds))
   const times = arrivals(shots.length, rate, SEED)
-  const due = new Map(shots.map((shot, i) => [shot, times[i] as number]))
   const target = { pool: set.connect('coordinator', CONNECTIONS), headers: set.headers.coordinator }
   const [begin, end] = [beginMs(seconds), beginMs(seconds) + awayMs(seconds)]
   const timers = [setTimeout(() => fault.begin(set), begin), setTimeout(() => fault.end(set), end)]
@@ -89,9 +88,9 @@ async function underFault(
     const run = await openLoop(target, shots, times)
     const judged = judge(run.answers)
     const verified = await verifyAll(judged.claims)
-    const shown = judged.signed.map((answer) => shownOf(answer, due.get(answer.shot) as number))
+    const shown = judged.signed.map(shownOf)
     const after = (from: number, ms: number): readonly number[] =>
-      run.answers.filter(({ shot }) => inside(due.get(shot) as number, from, from + ms)).map((answer) => answer.latencyMs)
+      run.answers.filter(({ dueMs }) => inside(dueMs, from, from + ms)).map((answer) => answer.latencyMs)
     const [atFault, atReturn] = [after(begin, SWITCH_MS), after(end, SWITCH_MS)]
     const wanted = times.filter((t) => inside(t, begin + GRACE_MS, end)).length
     const answered = shown.filter(({ answeredMs }) => inside(answeredMs, begin + GRACE_MS, end)).length
@@ -143,7 +142,7 @@ const patient = (shots: readonly SigningShot[]): readonly SigningShot[] =>
 
 const inside = (at: number, from: number, to: number): boolean => at >= from && at < to
 
-function shownOf({ body, latencyMs }: Answer<SigningShot>, dueMs: number): Shown {
+function shownOf({ body, latencyMs, dueMs }: Answer<SigningShot>): Shown {
   const { engine } = JSON.parse(body.toString()) as { readonly engine: string }
   return { dueMs, answeredMs: dueMs + latencyMs, engine }
 }
@@ -169,7 +168,7 @@ async function degraded(
       errors: errorsOf(load.judged.errors),
       verified: load.verified,
       'items per session': load.batch,
-      'CPU ms, whole set': [...load.cpu.hosts.values()].reduce((sum, use) => sum + use.all, 0),
+      'CPU ms, whole set': wholeSetMs(load.cpu),
     },
     gate: { name: 'ECDSA over HTTPS, one signer dead', figure, must: MUST_DEGRADED, unit: 'signatures/s' },
   }

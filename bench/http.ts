@@ -13,6 +13,7 @@ import {
   measureLatency,
   measureSigning,
   sustained,
+  wholeSetMs,
 } from './signing-load.ts'
 import { FORMS, type Form, SCHEMES, type Scheme } from './signing-requests.ts'
 import { stageTable, threadRow } from './stages.ts'
@@ -139,7 +140,7 @@ function cpuRow({ form, scheme, cpu }: Measured): Row {
     '(main)': coordinator.main,
     'each signer': mean((use) => use.all),
     '(its main)': mean((use) => use.main),
-    'whole set': [...cpu.hosts.values()].reduce((sum, use) => sum + use.all, 0),
+    'whole set': wholeSetMs(cpu),
     'load generator': cpu.load,
   }
 }

@@ -14,6 +14,8 @@ export interface Answer<S extends Shot = Shot> {
   readonly body: Buffer
   /** From the moment at which the call was due, not from when it was sent: a queue in front of the set counts. */
   readonly latencyMs: number
+  /** When it was due, milliseconds after the start of the run. */
+  readonly dueMs: number
   /** How late this process was in sending it. */
   readonly lagMs: number
 }
@@ -32,11 +34,18 @@ export interface Target {
 const NO_BODY = Buffer.alloc(0)
 
 /** undici's lowest level: half the processor time of `request`, which matters where set and load share the cores. */
-function fire<S extends Shot>({ pool, headers }: Target, shot: S, due: number, done: (answer: Answer<S>) => void): void {
+function fire<S extends Shot>(
+  { pool, headers }: Target,
+  shot: S,
+  start: number,
+  dueMs: number,
+  done: (answer: Answer<S>) => void,
+): void {
+  const due = start + dueMs
   const lagMs = performance.now() - due
   let status = 0
   const chunks: Buffer[] = []
-  const end = (body: Buffer): void => done({ shot, status, body, latencyMs: performance.now() - due, lagMs })
+  const end = (body: Buffer): void => done({ shot, status, body, latencyMs: performance.now() - due, dueMs, lagMs })
   pool.dispatch(
     shot.body === undefined
       ? { method: 'GET', path: shot.path, headers }
@@ -94,13 +103,13 @@ export function openLoop<S extends Shot>(target: Target, shots: readonly S[], ti
     }
     const pump = (): void => {
       for (; next < shots.length; next++) {
-        const due = start + (times[next] as number)
-        const wait = due - performance.now()
+        const dueMs = times[next] as number
+        const wait = start + dueMs - performance.now()
         if (wait > 0) {
           setTimeout(pump, wait)
           return
         }
-        fire(target, shots[next] as S, due, done)
+        fire(target, shots[next] as S, start, dueMs, done)
       }
     }
     if (shots.length === 0) resolve({ answers, seconds: 0 })
@@ -121,7 +130,7 @@ export async function closedLoop<S extends Shot>(
     while (performance.now() - start < 1000 * seconds) {
       const { value, done } = shots.next()
       if (done === true) return
-      answers.push(await new Promise<Answer<S>>((resolve) => fire(target, value, performance.now(), resolve)))
+      answers.push(await new Promise<Answer<S>>((resolve) => fire(target, value, start, performance.now() - start, resolve)))
     }
   }
   await Promise.all(Array.from({ length: callers }, caller))

@@ -12,6 +12,7 @@ const PARTS: Readonly<Record<PartName, (options: BenchOptions, set: () => Promis
   dkls23: async (options) => (await import('./dkls23.ts')).dkls23(options),
   set: async (options, set) => (await import('./set.ts')).set(options, await set()),
   http: async (options, set) => (await import('./http.ts')).http(options, await set()),
+  curves: async (options, set) => (await import('./curves.ts')).curves(options, await set()),
   failover: async (options, set) => (await import('./failover.ts')).failover(options, await set()),
   profile: async (options) => (await import('./profile.ts')).profile(options),
 }

@@ -30,11 +30,11 @@ const HASH: Readonly<Record<Scheme, { readonly hash?: 'sha256' }>> = {
 }
 
 /** Cost by party and step of key generation, PRSS and signing, without any network. */
-export async function round(options: BenchOptions): Promise<Part> {
+export async function round(options: BenchOptions, batches: readonly number[] = BATCHES): Promise<Part> {
   const set = recordedSet()
   try {
     const setUp = await recordSetUp(set, options)
-    const sessions = await recordSigning(set, setUp, options)
+    const sessions = await recordSigning(set, setUp, options, batches)
     const worker = replay(set, options)
     const signing = sessions.map(({ scheme, batch, signers, spent }): Row => {
       const open = worker.get(nameOf(scheme, batch))?.first ?? Number.NaN
@@ -163,13 +163,14 @@ async function recordSigning(
   set: RecordedSet,
   { prss, keys }: SetUp,
   { quick, scheme: only }: BenchOptions,
+  batches: readonly number[],
 ): Promise<readonly RecordedSigning[]> {
   const found: RecordedSigning[] = []
   for (const scheme of SCHEMES.filter((s) => only === undefined || s === only)) {
     const key = keys.get(scheme) as PublicPackage
     const isHm = isEcdsa(scheme)
     const links = isHm ? set.links : set.links.slice(0, THRESHOLD)
-    for (const batch of BATCHES) {
+    for (const batch of batches) {
       const spent: Spent[] = []
       const sessions = Math.ceil((quick ? 24 : 120) / Math.sqrt(batch))
       for (let i = 0; i < sessions; i++) {

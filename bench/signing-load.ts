@@ -15,7 +15,7 @@ const CONNECTIONS = 128
 const SHARES = [0.8, 0.65, 0.5]
 /** A set that answers this late is not keeping up, whatever it answers in the end. */
 const KEEPS_UP_MS = 1000
-const SEED = 20_261_121
+export const SEED = 20_261_121
 
 /** What became of the calls of one run. */
 export interface Judged {
@@ -98,12 +98,14 @@ function claimOf({ status, body, shot }: Answer<SigningShot>): Claimed | string 
 
 /** What a set that did not keep up has sustained is not known, only that it is less: nothing, for a gate. */
 export const sustained = ({ keptUp, judged, run }: Measured): number => (keptUp ? judged.signed.length / run.seconds : 0)
+/** Processor time of all hosts together, milliseconds per signature. */
+export const wholeSetMs = ({ hosts }: CpuPerSignature): number => [...hosts.values()].reduce((sum, use) => sum + use.all, 0)
 export const errorsOf = (errors: ReadonlyMap<string, number>): string =>
   errors.size === 0 ? 'none' : [...errors].map(([code, count]) => `${count} ${code}`).join(', ')
 export const latencies = ({ signed }: Judged): readonly number[] => signed.map((answer) => answer.latencyMs)
 export const lags = ({ answers }: Run): readonly number[] => answers.map((answer) => answer.lagMs)
 
-function* endless(set: RunningSet, form: Form, keys: readonly Key[]): Iterator<SigningShot> {
+export function* endless(set: RunningSet, form: Form, keys: readonly Key[]): Iterator<SigningShot> {
   for (let i = 0; ; i++) yield signingShot(set, form, keys[i % keys.length] as Key)
 }
 

@@ -49,7 +49,7 @@ it('prints tables with three digits, numbers to the right', () => {
 
 describe('arguments', () => {
   it('name a part or all of them', () => {
-    expect(readArguments([]).parts).toEqual(['primitives', 'round', 'dkls23', 'set', 'http'])
+    expect(readArguments([]).parts).toEqual(['primitives', 'round', 'dkls23', 'set', 'http', 'curves'])
     expect(readArguments(['http', '--rate', '250', '--quick'])).toMatchObject({
       parts: ['http'],
       options: { quick: true, rate: 250, keys: 5 },
