@@ -4,7 +4,7 @@ import { selectCurves } from '../src/host/curve/select-curves.ts'
 import { recordSeals } from '../src/host/kms/record-seals.ts'
 import type { RestoredKey } from '../src/host/store/coordinator-store.ts'
 import type { GatewayKey } from '../src/host/store/gateway-store.ts'
-import type { SignerKey } from '../src/host/store/signer-store.ts'
+import type { SignerKey } from '../src/host/store/signer-keys.ts'
 import type { Roster } from '../src/protocol/channel/roster.ts'
 import { toHex, wipe } from '../src/protocol/engine/bytes.ts'
 import type { PartyId } from '../src/protocol/engine/party.ts'
@@ -84,8 +84,9 @@ export function dealer({ scheme, threshold, roster, credentialId, tenant, signer
     const certificate = CERTIFICATE.encode({ key, signatures })
     const publicPackage = PUBLIC_PACKAGE.encode(key)
     const { keyId, epoch } = key
-    const asked = { requestId: `req_${toHex(random(16))}`, label: null, createdAt: Date.now() }
-    const common = { ...asked, keyId, scheme, epoch, threshold, parties: signers.length, credentialId, tenant, requestHash }
+    // As long as a gateway makes them.
+    const asked = { requestId: `req_${toHex(random(32))}`, label: null, createdAt: Date.now() }
+    const common = { ...asked, keyId, credentialId, tenant, requestHash }
     return {
       shares: sealers.map(({ seal }, i) => {
         const plain = KEY_SECRET.encode({ share: secrets[i] as Uint8Array, chain })

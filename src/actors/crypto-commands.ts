@@ -83,10 +83,6 @@ const updateShape = struct({ ...CLAIM, revision: uint(MAX_REVISION), usage: text
 /** A key to store as PENDING before this signer's certificate signature leaves (decisions.md 3). */
 export const pendingShape = struct({
   keyId: bytes(32),
-  scheme: text(32),
-  epoch: uint(2 ** 32 - 1),
-  threshold: uint(MAX_PARTIES),
-  parties: uint(MAX_PARTIES),
   credentialId: text(80),
   tenant: text(128),
   requestId: text(80),

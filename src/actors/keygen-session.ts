@@ -17,10 +17,6 @@ export function keygenHooks(owner: KeygenOwner, requestId: string, seal: Seal): 
         return {
           pending: {
             keyId: key.keyId,
-            scheme: document.scheme,
-            epoch: key.epoch,
-            threshold: key.threshold,
-            parties: key.parties.length,
             credentialId,
             tenant,
             requestId,

@@ -77,10 +77,6 @@ describe('a signer whose data key cannot be had', () => {
     store((open) =>
       open.insertPending({
         keyId: hash(1),
-        scheme: 'eddsa-ed25519',
-        epoch: 1,
-        threshold: 2,
-        parties: 3,
         credentialId: 'cred_a',
         tenant: '',
         requestId: 'req_1',

@@ -7,7 +7,7 @@ import type { SignerLink } from '../../src/actors/round.ts'
 import { type SessionItem, type SigningEnd, signingSession } from '../../src/actors/signing-session.ts'
 import { recordSeals } from '../../src/host/kms/record-seals.ts'
 import { openRecord } from '../../src/host/kms/sealing.ts'
-import type { SignerKey } from '../../src/host/store/signer-store.ts'
+import type { SignerKey } from '../../src/host/store/signer-keys.ts'
 import { sessionId as sessionIdOf } from '../../src/protocol/channel/setup.ts'
 import { equalBytes, toHex } from '../../src/protocol/engine/bytes.ts'
 import type { PartyId } from '../../src/protocol/engine/party.ts'
@@ -301,10 +301,6 @@ export function rowOf(rows: Iterable<KeyRow>, keyId: Uint8Array) {
 export function storedKey(self: PartyId, { usage: _, ...row }: KeyRow, { key, signatures }: Certificate): SignerKey {
   return {
     ...row,
-    scheme: key.scheme,
-    epoch: key.epoch,
-    threshold: key.threshold,
-    parties: key.parties.length,
     requestId: `req_keygen-${key.scheme}`,
     requestHash: requestHash(encodeDocument(keygenDocument(key.scheme))),
     label: null,

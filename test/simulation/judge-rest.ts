@@ -29,7 +29,8 @@ export function judgeRest(o: {
     violated(`the coordinator still has ${waiting} waiting, ${inFlight} batches, ${running.signing.inFlight} requests`)
   if (running.store.undelivered(1).length > 0) violated('a certificate is still not delivered')
 
-  const active = new Map(signers.flatMap((s) => (s.store?.activeKeys(null, 256) ?? []).map((row) => [toHex(row.keyId), row])))
+  const rows = signers.flatMap(({ store }) => (store?.activeKeyIds(256) ?? []).flatMap((id) => store?.getKey(id) ?? []))
+  const active = new Map(rows.map((row) => [toHex(row.keyId), row]))
   const byRequest = new Map<string, string>()
   for (const row of active.values()) {
     const request = `${row.credentialId} ${row.requestId}`

@@ -9,7 +9,7 @@ import {
 } from '../../protocol/frames/signer-frames.ts'
 import { CERTIFICATE, verifyCertificate } from '../../protocol/keygen/certificate.ts'
 import { PUBLIC_PACKAGE } from '../../protocol/keygen/key-record.ts'
-import type { StoredSignerKey } from '../store/signer-store.ts'
+import type { StoredSignerKey } from '../store/signer-keys.ts'
 import { decoded, readable } from './read-frame.ts'
 import type { SignerServiceOptions } from './signer-service.ts'
 
@@ -52,6 +52,5 @@ function fits(o: Reports, stored: StoredSignerKey, bytes: Uint8Array): boolean {
 /** Active keys, page by page: from which a coordinator rebuilds its directory. */
 export async function keys(o: Reports, body: Uint8Array): Promise<Uint8Array> {
   const { after, limit } = readable(KEYS_REQUEST, body)
-  const page = o.store.activeKeys(after.length === 32 ? after : null, limit)
-  return KEYS_REPLY.encode({ keyIds: page.map((k) => k.keyId) })
+  return KEYS_REPLY.encode({ keyIds: o.store.activeKeyIds(limit, after) })
 }

@@ -18,10 +18,10 @@ import {
   UPDATE_KEY,
 } from '../../protocol/frames/signer-frames.ts'
 import { requestHash } from '../../protocol/request/authorize.ts'
-import type { Scheme, Usage } from '../../protocol/request/document.ts'
+import type { Usage } from '../../protocol/request/document.ts'
 import type { SignerConfig } from '../config/config.ts'
 import { timed } from '../metrics.ts'
-import type { SignerStore, StoredSignerKey } from '../store/signer-store.ts'
+import type { SignerStore } from '../store/signer-store.ts'
 import type { CryptoClient } from './crypto-client.ts'
 import { certificate, keys } from './key-reports.ts'
 import type { CheckedSession, PairDesk } from './pair-desk.ts'
@@ -74,7 +74,7 @@ export function signerHandlers(o: SignerServiceOptions): Readonly<Record<string,
   let lastNamed = new Uint8Array(0)
   // Page by page, round and round: keys that can never be finished (a signer died before it stored its share) must not hide others.
   const nextPending = (): readonly Uint8Array[] => {
-    const page = o.store.pendingKeys(MAX_PENDING, lastNamed).map((k) => k.keyId)
+    const page = o.store.pendingKeyIds(MAX_PENDING, lastNamed)
     lastNamed = page.length < MAX_PENDING ? new Uint8Array(0) : Uint8Array.from(page.at(-1) as Uint8Array)
     return page
   }
@@ -116,8 +116,7 @@ async function openSigning(o: SignerServiceOptions, body: Uint8Array): Promise<R
     })),
   )
   const ids = new Map(frame.items.map((i) => [toHex(i.instance.subarray(0, 32)), i.instance.slice(0, 32)]))
-  const rows = [...ids.values()].flatMap((id) => (id.length === 32 ? (o.store.getKey(id) ?? []) : []))
-  const keys = rows.flatMap(certified)
+  const keys = [...ids.values()].flatMap((id) => o.store.keyForSigning(id) ?? [])
   const pairs = frame.setup.protocol === 'dkls23' ? o.pairs.records(frame.setup.signers) : []
   o.metrics.stage('openSigning', 'lookup', performance.now() - started)
   const answer = await o.crypto.ask('openSigning', { frame: body, known, keys, pairs })
@@ -138,10 +137,6 @@ async function openSigning(o: SignerServiceOptions, body: Uint8Array): Promise<R
   return release(o, answer, body)
 }
 
-/** A row as the worker gets it: none of a key that is not finished. */
-const certified = ({ state, keyId, credentialId, tenant, publicPackage, sealedShare, usage }: StoredSignerKey) =>
-  state === 'active' ? [{ keyId, credentialId, tenant, publicPackage, sealedShare, usage }] : []
-
 /**
  * Freeze, unfreeze, archive, label. The receipt leaves when the update is on the disk, and from then on `release` lets no share of a
  * frozen key go.
@@ -155,10 +150,8 @@ async function updateKey(o: SignerServiceOptions, body: Uint8Array): Promise<Rep
   if (row?.updateReceipt != null && known !== null && equalBytes(known, requestHash(frame.request.document))) {
     return { ...NOTHING, result: row.updateReceipt }
   }
-  const { update, reply, detail } = await o.crypto.ask('updateKey', {
-    frame: body,
-    keys: row === undefined ? [] : certified(row),
-  })
+  const key = o.store.keyForSigning(frame.keyId)
+  const { update, reply, detail } = await o.crypto.ask('updateKey', { frame: body, keys: key === undefined ? [] : [key] })
   if (update === null) {
     o.log.warn({ request: frame.requestId, code: reply.code, detail }, 'key update refused')
     return reply
@@ -256,7 +249,7 @@ async function release(o: SignerServiceOptions, answer: Answer, frame: Uint8Arra
     }
   }
   if (pending !== null) {
-    const stored = o.store.insertPending({ ...pending, scheme: pending.scheme as Scheme, createdAt: o.now() })
+    const stored = o.store.insertPending({ ...pending, createdAt: o.now() })
     if (stored !== 'stored' && !equalBytes(stored.existing.keyId, pending.keyId)) {
       await end(o, frame)
       return refusal('KEY_EXISTS', stored.existing.keyId)

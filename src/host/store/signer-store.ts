@@ -1,46 +1,17 @@
 import { equalBytes } from '../../protocol/engine/bytes.ts'
-import type { Scheme, Usage } from '../../protocol/request/document.ts'
+import type { Usage } from '../../protocol/request/document.ts'
 import { BanFile } from './ban-file.ts'
 import { type Database, openDatabase, type Schema } from './database.ts'
 import { PAIR_SCHEMA, type PairStore, pairStore } from './pair-store.ts'
 import { expiry } from './retention.ts'
-
-/** What a request counts under: the same id of another credential or tenant is another request (decisions.md 9). */
-export interface RequestKey {
-  readonly credentialId: string
-  /** Empty where a credential serves one tenant only. */
-  readonly tenant: string
-  readonly requestId: string
-}
-
-/** One share of one key. Times are milliseconds since the Unix epoch. */
-export interface SignerKey extends RequestKey {
-  /** 32 bytes. */
-  readonly keyId: Uint8Array
-  readonly scheme: Scheme
-  readonly epoch: number
-  readonly threshold: number
-  readonly parties: number
-  /** Of the request that made the key, 32 bytes. */
-  readonly requestHash: Uint8Array
-  readonly label: string | null
-  readonly publicPackage: Uint8Array
-  /** See kms/sealing.ts; the store never sees it open. */
-  readonly sealedShare: Uint8Array
-  /** This signer's signature under the key certificate. */
-  readonly ownSignature: Uint8Array
-  readonly createdAt: number
-}
-
-/** What the owner can change about a key. */
-interface KeyState {
-  readonly usage: Usage
-  /** 0 before the first update. */
-  readonly revision: number
-  /** Of the update that brought this revision: the hash of its document, and what was answered to it. */
-  readonly updateHash: Uint8Array | null
-  readonly updateReceipt: Uint8Array | null
-}
+import {
+  COMPACT_KEYS,
+  type RequestKey,
+  type SignerKey,
+  type SigningRow,
+  type StoredSignerKey,
+  signerKeys,
+} from './signer-keys.ts'
 
 /** An update to be stored; the row is the request that it uses up. */
 export interface SignerKeyUpdate extends LedgerRow {
@@ -53,10 +24,6 @@ export interface SignerKeyUpdate extends LedgerRow {
 
 /** `stored` also for what is there already, byte for byte. */
 export type Updated = 'stored' | 'key_not_found' | 'key_frozen' | 'revision_conflict' | 'request_replayed' | 'request_expired'
-
-export type StoredSignerKey = SignerKey &
-  KeyState &
-  ({ readonly state: 'pending'; readonly certificate: null } | { readonly state: 'active'; readonly certificate: Uint8Array })
 
 export interface LedgerRow extends RequestKey {
   /** 32 bytes. */
@@ -81,10 +48,12 @@ export interface SignerStore {
   activate(keyId: Uint8Array, certificate: Uint8Array): 'activated' | 'already' | 'unknown'
   getKey(keyId: Uint8Array): StoredSignerKey | undefined
   keyByRequest(request: RequestKey): StoredSignerKey | undefined
+  /** An active key, whatever its usage, without what only its certificate needs. */
+  keyForSigning(keyId: Uint8Array): SigningRow | undefined
   /** Keys that wait for their certificate, in the order of their ids, those above `after` only. */
-  pendingKeys(limit: number, after?: Uint8Array): StoredSignerKey[]
+  pendingKeyIds(limit: number, after?: Uint8Array): Uint8Array[]
   /** Active keys with ids above `after`, in the order of their ids: for rebuilding a coordinator's directory. */
-  activeKeys(after: Uint8Array | null, limit: number): StoredSignerKey[]
+  activeKeyIds(limit: number, after?: Uint8Array): Uint8Array[]
 
   /** The request hash under which each id was used, null where it was not. */
   lookup(requests: readonly RequestKey[]): (Uint8Array | null)[]
@@ -155,14 +124,14 @@ const SCHEMA: Schema = {
     ALTER TABLE keys ADD COLUMN update_receipt BLOB CHECK ((update_receipt IS NULL) = (revision = 0));
     `,
     PAIR_SCHEMA,
+    COMPACT_KEYS,
   ],
 }
 
-const KEY = `SELECT key_id AS keyId, scheme, state, epoch, threshold, parties, credential_id AS credentialId, tenant,
-  request_id AS requestId, request_hash AS requestHash, label, public_package AS publicPackage, sealed_share AS sealedShare,
-  own_signature AS ownSignature, certificate, created_at AS createdAt, usage, revision, update_hash AS updateHash,
-  update_receipt AS updateReceipt FROM keys`
 const BY_REQUEST = 'WHERE credential_id = :credentialId AND tenant = :tenant AND request_id = :requestId'
+
+/** Below every id. */
+const NO_KEY = new Uint8Array(0)
 
 /** Only these: a statement refuses names that it does not have. */
 const requestKey = ({ credentialId, tenant, requestId }: RequestKey): RequestKey => ({ credentialId, tenant, requestId })
@@ -178,25 +147,7 @@ export function openSignerStore(path: string): SignerStore {
     throw error
   }
 
-  const insertKey = database.statement(`
-    INSERT INTO keys VALUES (:keyId, :scheme, 'pending', :epoch, :threshold, :parties, :credentialId, :tenant, :requestId,
-      :requestHash, :label, :publicPackage, :sealedShare, :ownSignature, NULL, :createdAt, 'active', 0, NULL, NULL)
-    ON CONFLICT (credential_id, tenant, request_id) DO NOTHING`)
-  const activateKey = database.statement(
-    `UPDATE keys SET state = 'active', certificate = :certificate WHERE key_id = :keyId AND state = 'pending'`,
-  )
-  const keyById = database.statement<StoredSignerKey>(`${KEY} WHERE key_id = :keyId`)
-  const keyByRequest = database.statement<StoredSignerKey>(`${KEY} ${BY_REQUEST}`)
-  const pending = database.statement<StoredSignerKey>(
-    `${KEY} WHERE state = 'pending' AND key_id > :after ORDER BY key_id LIMIT :limit`,
-  )
-  const active = database.statement<StoredSignerKey>(
-    `${KEY} WHERE state = 'active' AND key_id > :after ORDER BY key_id LIMIT :limit`,
-  )
-  const usageOf = database.statement<{ readonly usage: Usage }>('SELECT usage FROM keys WHERE key_id = :keyId')
-  const changeKey = database.statement(`
-    UPDATE keys SET usage = :usage, revision = :revision, label = :label, update_hash = :requestHash, update_receipt = :receipt
-    WHERE key_id = :keyId`)
+  const keys = signerKeys(database)
   const anySealed = database.statement<object>(
     'SELECT 1 FROM keys UNION ALL SELECT 1 FROM pairs WHERE sealed IS NOT NULL LIMIT 1',
   )
@@ -240,22 +191,13 @@ export function openSignerStore(path: string): SignerStore {
     database,
     pairs,
 
-    insertPending: (key) =>
-      database.transaction(() => {
-        if (insertKey.run(key) === 1) return 'stored'
-        const existing = keyByRequest.get(requestKey(key))
-        if (existing === undefined) throw new Error('an insert met a conflict with nothing')
-        return { existing }
-      }),
-    activate: (keyId, certificate) =>
-      database.transaction(() => {
-        if (activateKey.run({ keyId, certificate }) === 1) return 'activated'
-        return keyById.get({ keyId }) === undefined ? 'unknown' : 'already'
-      }),
-    getKey: (keyId) => keyById.get({ keyId }),
-    keyByRequest: (request) => keyByRequest.get(requestKey(request)),
-    pendingKeys: (limit, after = new Uint8Array(0)) => pending.all({ limit, after }),
-    activeKeys: (after, limit) => active.all({ after: after ?? new Uint8Array(0), limit }),
+    insertPending: (key) => database.transaction(() => keys.insertPending(key)),
+    activate: (keyId, certificate) => database.transaction(() => keys.activate(keyId, certificate)),
+    getKey: keys.get,
+    keyByRequest: keys.getByRequest,
+    keyForSigning: keys.forSigning,
+    pendingKeyIds: (limit, after = NO_KEY) => keys.pendingIds(limit, after),
+    activeKeyIds: (limit, after = NO_KEY) => keys.activeIds(limit, after),
 
     lookup: (requests) => requests.map(hashOf),
     claim: (rows) =>
@@ -263,11 +205,11 @@ export function openSignerStore(path: string): SignerStore {
         const floor = countOf('ledger_floor')
         return rows.map((row) => claimOne(row, floor))
       }),
-    usable: (keyIds) => keyIds.every((keyId) => usageOf.get({ keyId })?.usage === 'active'),
+    usable: (keyIds) => keyIds.every((keyId) => keys.usageOf(keyId) === 'active'),
     updateKey: (update) =>
       database.transaction(() => {
         const { keyId, revision, usage, label, requestHash, receipt } = update
-        const key = keyById.get({ keyId })
+        const key = keys.get(keyId)
         if (key?.state !== 'active') return 'key_not_found'
         if (key.updateHash !== null && equalBytes(key.updateHash, requestHash)) return 'stored'
         const used = hashOf(update)
@@ -275,7 +217,7 @@ export function openSignerStore(path: string): SignerStore {
         if (key.usage === 'archived') return 'key_frozen'
         if (revision <= key.revision) return 'revision_conflict'
         if (claimOne(update, countOf('ledger_floor')) === 'forgotten') return 'request_expired'
-        changeKey.run({ keyId, revision, usage, label, requestHash, receipt })
+        keys.change({ keyId, revision, usage, label, requestHash, receipt })
         return 'stored'
       }),
     prune: (now, limit) =>

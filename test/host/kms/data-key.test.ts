@@ -25,10 +25,6 @@ async function using<T>(work: (store: SignerStore) => Promise<T>): Promise<T> {
 function insert(store: SignerStore, sealedShare: Uint8Array): void {
   store.insertPending({
     keyId: hash(1),
-    scheme: 'eddsa-ed25519',
-    epoch: 1,
-    threshold: 2,
-    parties: 3,
     credentialId: 'cred_a',
     tenant: '',
     requestId: 'req_1',

@@ -121,7 +121,8 @@ describe.each(roles)('the store of a %s', (role) => {
       expect([length, codeOf(() => DRIVERS[role](damaged))]).toEqual([length, 'CORRUPT'])
       expect(before.equals(readFileSync(damaged))).toBe(true)
     }
-    for (const offset of [0, 105, size / 2]) {
+    // The last page is one of data: a new store ends before it.
+    for (const offset of [0, 105, size - 4096]) {
       const damaged = at(`overwritten-${offset}.db`)
       copyFileSync(path, damaged)
       writeSync(openSync(damaged, 'r+'), new Uint8Array(2000).fill(0xa5), 0, 2000, offset)

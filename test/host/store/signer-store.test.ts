@@ -1,11 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import {
-  type LedgerRow,
-  openSignerStore,
-  type SignerKey,
-  type SignerKeyUpdate,
-  type SignerStore,
-} from '../../../src/host/store/signer-store.ts'
+import type { SignerKey } from '../../../src/host/store/signer-keys.ts'
+import { type LedgerRow, openSignerStore, type SignerKeyUpdate, type SignerStore } from '../../../src/host/store/signer-store.ts'
 import { hash, LATER, NOW } from './drivers.ts'
 import { scratch } from './scratch.ts'
 
@@ -23,10 +18,6 @@ function reopen(): void {
 
 const key = (i: number, changes: Partial<SignerKey> = {}): SignerKey => ({
   keyId: hash(i),
-  scheme: 'ecdsa-secp256k1',
-  epoch: 1,
-  threshold: 2,
-  parties: 3,
   credentialId: 'cred_a',
   tenant: '',
   requestId: `req_${i}`,
@@ -47,13 +38,13 @@ describe('keys', () => {
     expect(store.insertPending(key(1, { label: 'hot' }))).toBe('stored')
     reopen()
     expect(store.getKey(hash(1))).toEqual({ ...key(1, { label: 'hot' }), ...NEW, state: 'pending', certificate: null })
-    expect(store.pendingKeys(10).map(({ keyId }) => keyId)).toEqual([hash(1)])
+    expect(store.pendingKeyIds(10)).toEqual([hash(1)])
     expect(store.activate(hash(1), CERTIFICATE)).toBe('activated')
     expect(store.activate(hash(1), new Uint8Array(192))).toBe('already')
     expect(store.activate(hash(2), CERTIFICATE)).toBe('unknown')
     reopen()
     expect(store.getKey(hash(1))).toEqual({ ...key(1, { label: 'hot' }), ...NEW, state: 'active', certificate: CERTIFICATE })
-    expect(store.pendingKeys(10)).toEqual([])
+    expect(store.pendingKeyIds(10)).toEqual([])
     expect(store.getKey(hash(2))).toBeUndefined()
   })
 
@@ -82,14 +73,14 @@ describe('keys', () => {
     for (const i of [5, 3, 1, 4, 2, 6]) store.insertPending(key(i))
     for (const i of [1, 2, 3, 5, 6]) store.activate(hash(i), CERTIFICATE)
     const pages: Uint8Array[][] = []
-    for (let after: Uint8Array | null = null; ; ) {
-      const page = store.activeKeys(after, 2).map(({ keyId }) => keyId)
+    for (let after: Uint8Array = new Uint8Array(0); ; ) {
+      const page = store.activeKeyIds(2, after)
       if (page.length === 0) break
       pages.push(page)
       after = page.at(-1) as Uint8Array
     }
     expect(pages).toEqual([[hash(1), hash(2)], [hash(3), hash(5)], [hash(6)]])
-    expect(store.pendingKeys(10).map(({ keyId }) => keyId)).toEqual([hash(4)])
+    expect(store.pendingKeyIds(10)).toEqual([hash(4)])
   })
 })
 
