@@ -48,7 +48,7 @@ export class Disk {
 /** Everything else writes. */
 const READS: ReadonlySet<string> = new Set([
   'getKey',
-  'hasKeys',
+  'hasKey',
   'keyByRequest',
   'listKeys',
   'keyForSigning',

@@ -1,6 +1,7 @@
 import type { z } from '@hono/zod-openapi'
 import { fromHex, toHex } from '../../protocol/engine/bytes.ts'
 import type { Scheme } from '../../protocol/request/document.ts'
+import { RecentMap } from '../recent-map.ts'
 import { type Addresses, addressesOf } from './address.ts'
 import type { KeyView, SessionView, SetView, SignatureView, UpdatedKeyView } from './coordinator-service.ts'
 import type { Key, Session, SetState, Signature } from './schemas.ts'
@@ -17,14 +18,13 @@ const hex = (bytes: Uint8Array): string => `0x${toHex(bytes)}`
 
 /** Keys whose addresses are remembered: deriving them decompresses a point, and a key is listed far more often than made. */
 const MAX_ADDRESSES = 4096
-const addressCache = new Map<string, Addresses>()
+const addressCache = new RecentMap<string, Addresses>(MAX_ADDRESSES)
 
 function addressesFor(scheme: Scheme, publicKey: string): Addresses {
   const name = `${scheme} ${publicKey}`
   const known = addressCache.get(name)
   if (known !== undefined) return known
   const addresses = addressesOf(scheme, fromHex(publicKey.slice(2)))
-  if (addressCache.size >= MAX_ADDRESSES) addressCache.clear()
   addressCache.set(name, addresses)
   return addresses
 }

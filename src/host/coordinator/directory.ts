@@ -7,6 +7,7 @@ import type { PublicPackage } from '../../protocol/keygen/key-record.ts'
 import { formatKeyId } from '../../protocol/request/ids.ts'
 import { formatTime } from '../../protocol/request/time.ts'
 import type { KeyView } from '../api/coordinator-service.ts'
+import { RecentMap } from '../recent-map.ts'
 import type { CoordinatorStore, StoredDirectoryKey } from '../store/coordinator-store.ts'
 import { StoreError } from '../store/store-error.ts'
 
@@ -17,7 +18,7 @@ export interface SigningKey {
   readonly verifyingShares: ReadonlyMap<PartyId, Uint8Array>
 }
 
-/** Decoded keys kept in memory, about 1 kB each; least recently used goes first. */
+/** Decoded keys kept in memory, a few kB each. */
 const CACHE = 10_000
 
 /**
@@ -28,7 +29,7 @@ export class KeyDirectory {
   readonly #store: CoordinatorStore
   readonly #roster: Roster
   readonly #curves: Curves
-  readonly #cache = new Map<string, SigningKey>()
+  readonly #cache = new RecentMap<string, SigningKey>(CACHE)
 
   constructor(store: CoordinatorStore, roster: Roster, curves: Curves) {
     this.#store = store
@@ -55,11 +56,7 @@ export class KeyDirectory {
   find(keyId: Uint8Array): SigningKey | undefined {
     const name = toHex(keyId)
     const cached = this.#cache.get(name)
-    if (cached !== undefined) {
-      this.#cache.delete(name)
-      this.#cache.set(name, cached)
-      return cached
-    }
+    if (cached !== undefined) return cached
     const row = this.#store.getKey(keyId)
     if (row === undefined || row.state !== 'active') return undefined
     // Again, since the roster that counts is the one pinned now, and no damaged row may become a key.
@@ -68,7 +65,6 @@ export class KeyDirectory {
     const verifyingShares = new Map(key.parties.map((id, i) => [id, key.verificationShares[i] as Uint8Array]))
     const found = { row, key, verifyingShares }
     this.#cache.set(name, found)
-    if (this.#cache.size > CACHE) this.#cache.delete(this.#cache.keys().next().value as string)
     return found
   }
 }

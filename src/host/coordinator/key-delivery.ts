@@ -16,6 +16,7 @@ import { assembleCertificate, CERTIFICATE, type Certificate } from '../../protoc
 import { PUBLIC_PACKAGE } from '../../protocol/keygen/key-record.ts'
 import { ownedRequestHash } from '../../protocol/request/authorize.ts'
 import { USAGES } from '../../protocol/request/document.ts'
+import { RecentMap } from '../recent-map.ts'
 import type { CoordinatorStore, DirectoryKey, RestoredKey, StoredDirectoryKey } from '../store/coordinator-store.ts'
 import { directoryRow, type KeyDirectory } from './directory.ts'
 
@@ -57,7 +58,7 @@ export class KeyDelivery {
   readonly #o: KeyDeliveryOptions
   /** One run per signer that reported something; a slow signer holds up nobody's but its own. */
   readonly #settling = new Map<PartyId, Promise<void>>()
-  readonly #tried = new Map<string, { readonly at: number; readonly up: string }>()
+  readonly #tried = new RecentMap<string, { readonly at: number; readonly up: string }>(MAX_TRIED)
 
   constructor(options: KeyDeliveryOptions) {
     this.#o = options
@@ -117,9 +118,7 @@ export class KeyDelivery {
     const up = this.#o.monitor.up().join()
     const last = this.#tried.get(name)
     if (last !== undefined && last.up === up && Math.abs(now - last.at) < RETRY_MS) return false
-    this.#tried.delete(name)
     this.#tried.set(name, { at: now, up })
-    if (this.#tried.size > MAX_TRIED) this.#tried.delete(this.#tried.keys().next().value as string)
     return true
   }
 
@@ -149,7 +148,7 @@ export class KeyDelivery {
 
   async #restore(keyId: Uint8Array): Promise<'known' | 'restored' | 'open' | 'no key'> {
     const { store, roster } = this.#o
-    if (store.getKey(keyId) !== undefined) return 'known'
+    if (store.hasKey(keyId)) return 'known'
     const reports = await this.#ask(keyId)
     const certified = this.#certified(keyId, reports)
     const row = certified && rowOf(certified, reports)

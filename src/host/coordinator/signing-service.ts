@@ -14,6 +14,7 @@ import { instanceBytes, messageDigest } from '../../protocol/request/instance.ts
 import type { SignatureView, SignedRequest } from '../api/coordinator-service.ts'
 import { ApiProblem, isProblemCode } from '../api/problem.ts'
 import { signatureIdOf } from '../api/signature-id.ts'
+import { RecentMap } from '../recent-map.ts'
 import type { CoordinatorStore, StoredSignature } from '../store/coordinator-store.ts'
 import type { GroupCommit } from '../store/group-commit.ts'
 import type { KeyDirectory, SigningKey } from './directory.ts'
@@ -88,7 +89,7 @@ export class SigningService {
   readonly #inFlight = new Map<string, InFlight>()
   /** Signature id to the request's name in `#inFlight`. */
   readonly #names = new Map<string, string>()
-  readonly #failed = new Map<string, { readonly owner: string; readonly problem: ApiProblem }>()
+  readonly #failed = new RecentMap<string, { readonly owner: string; readonly problem: ApiProblem }>(MAX_FAILED)
 
   constructor(options: SigningServiceOptions) {
     this.#o = options
@@ -217,7 +218,6 @@ export class SigningService {
 
   #remember(entry: InFlight, problem: ApiProblem): void {
     this.#failed.set(entry.id, { owner: entry.owner, problem })
-    if (this.#failed.size > MAX_FAILED) this.#failed.delete(this.#failed.keys().next().value as string)
   }
 }
 

@@ -7,6 +7,7 @@ import { formatKeyId, parseKeyId } from '../../protocol/request/ids.ts'
 import { formatTime } from '../../protocol/request/time.ts'
 import type { KeyView } from '../api/coordinator-service.ts'
 import { ApiProblem } from '../api/problem.ts'
+import { RecentMap } from '../recent-map.ts'
 import type { GatewayKeyState, GatewayStore, StoredGatewayKey } from '../store/gateway-store.ts'
 import { StoreError } from '../store/store-error.ts'
 import type { BookedRequest } from './request-book.ts'
@@ -50,7 +51,7 @@ export interface KeyDirectory {
   ) => { readonly keys: readonly KeyView[]; readonly nextCursor: string | null }
 }
 
-/** Verified keys held in memory, 2 KiB each; the one unused for longest goes first. Verifying n signatures again costs well below a millisecond. */
+/** Verified keys held in memory, a few KiB each. Verifying n signatures again costs well below a millisecond. */
 const MAX_CACHED = 8192
 
 const CURSOR = /^(\d{1,15})\.([0-9a-f]{64})$/
@@ -76,7 +77,7 @@ export function createKeyDirectory(options: {
   readonly now: () => number
 }): KeyDirectory {
   const { store, roster, curves, now } = options
-  const cache = new Map<string, { readonly owner: string; readonly key: CertifiedKey }>()
+  const cache = new RecentMap<string, { readonly owner: string; readonly key: CertifiedKey }>(MAX_CACHED)
 
   const verified = (bytes: Uint8Array): Certificate | undefined => {
     let certificate: Certificate
@@ -88,18 +89,10 @@ export function createKeyDirectory(options: {
     return verifyCertificate(certificate, roster, curves) ? certificate : undefined
   }
 
-  const cached = (id: string): { readonly owner: string; readonly key: CertifiedKey } | undefined => {
-    const known = cache.get(id)
-    if (known === undefined) return undefined
-    cache.delete(id)
-    cache.set(id, known)
-    return known
-  }
-
   /** From our own disk; verified again, since the roster that counts is the one pinned now. */
   const load = (row: StoredGatewayKey): CertifiedKey => {
     const id = formatKeyId(row.keyId)
-    const known = cached(id)
+    const known = cache.get(id)
     if (known !== undefined) return known.key
     const certificate = verified(row.record)
     if (certificate === undefined || !equalBytes(certificate.key.keyId, row.keyId)) {
@@ -128,7 +121,6 @@ export function createKeyDirectory(options: {
         owner: row.owner,
       },
     }
-    if (cache.size >= MAX_CACHED) cache.delete(cache.keys().next().value as string)
     cache.set(id, { owner: row.owner, key })
     return key
   }
@@ -164,7 +156,7 @@ export function createKeyDirectory(options: {
       cache.delete(formatKeyId(keyId))
     },
     get: (tenant, keyId) => {
-      const known = cached(keyId)
+      const known = cache.get(keyId)
       if (known?.owner === tenant) return known.key
       const id = parseKeyId(keyId)
       const row = id === undefined ? undefined : store.getKey(id)

@@ -7,6 +7,7 @@ import type { HttpEnv } from '../api/http-env.ts'
 import { ApiProblem } from '../api/problem.ts'
 import type { PrincipalEntry } from '../config/access-files.ts'
 import type { GatewayConfig } from '../config/config.ts'
+import { RecentMap } from '../recent-map.ts'
 
 /** What a user may be granted. `keys:manage`: freeze, unfreeze, archive, label. `digest`: have bare hashes signed, of which nobody can tell what stands behind them. */
 export const SCOPES = ['keys:read', 'keys:write', 'keys:manage', 'sign', 'digest'] as const
@@ -33,7 +34,7 @@ const MAX_NAME = 128
 const isName = printable(MAX_NAME)
 /** Longest bearer token; a header has at most 16 KiB anyway. */
 const MAX_TOKEN = 8192
-/** Tokens whose signature was checked before: about 1 MiB. The oldest goes first. */
+/** Tokens whose signature was checked before: about 1 MiB. */
 const MAX_CACHED = 4096
 const CLOCK_TOLERANCE_S = 5
 
@@ -70,7 +71,7 @@ type Jwt = NonNullable<GatewayConfig['jwt']>
 function tokenReader({ issuer, audience, jwks }: Jwt): (token: string) => Promise<Principal> {
   const keys = createLocalJWKSet({ keys: jwks.keys } as unknown as JSONWebKeySet)
   // By hash: a dump of this map is no list of working tokens.
-  const cache = new Map<string, { readonly principal: Principal; readonly expiresAt: number }>()
+  const cache = new RecentMap<string, { readonly principal: Principal; readonly expiresAt: number }>(MAX_CACHED)
 
   return async (token) => {
     const name = createHash('sha256').update(token).digest('base64')
@@ -86,7 +87,6 @@ function tokenReader({ issuer, audience, jwks }: Jwt): (token: string) => Promis
         clockTolerance: CLOCK_TOLERANCE_S,
       })
       const principal = principalOfClaims(payload)
-      if (cache.size >= MAX_CACHED) cache.delete(cache.keys().next().value as string)
       cache.set(name, { principal, expiresAt: (payload.exp as number) * 1000 })
       return principal
     } catch (error) {

@@ -96,6 +96,7 @@ export interface CoordinatorStore {
    * as they are. @returns how many were unknown
    */
   restoreKeys(keys: readonly RestoredKey[], missing?: readonly PartyId[]): number
+  hasKey(keyId: Uint8Array): boolean
   getKey(keyId: Uint8Array): StoredDirectoryKey | undefined
   keyByRequest(owner: string, requestId: string): StoredDirectoryKey | undefined
   listKeys(query: KeyQuery): StoredDirectoryKey[]
@@ -204,6 +205,7 @@ export function openCoordinatorStore(path: string): CoordinatorStore {
     INSERT INTO keys VALUES (:keyId, :scheme, :label, :state, :threshold, :parties, :epoch, :publicKey, :certificate, :owner,
       :requestId, :requestHash, :createdAt, :usage, :revision, :settled, NULL)`)
   const keyById = database.statement<StoredDirectoryKey>(`${KEY} WHERE key_id = :keyId`)
+  const anyKey = database.statement<object>('SELECT 1 FROM keys WHERE key_id = :keyId')
   const keyByRequest = database.statement<StoredDirectoryKey>(`${KEY} WHERE owner = :owner AND request_id = :requestId`)
   const activate = database.statement(`UPDATE keys SET state = 'active' WHERE key_id = :keyId AND state = 'pending'`)
   const page = keyPager(database)
@@ -266,13 +268,14 @@ export function openCoordinatorStore(path: string): CoordinatorStore {
       }),
     restoreKeys: (keys, missing = []) =>
       database.transaction(() => {
-        const unknown = keys.filter(({ keyId }) => keyById.get({ keyId }) === undefined)
+        const unknown = keys.filter(({ keyId }) => anyKey.get({ keyId }) === undefined)
         for (const key of unknown) {
           insertKey.run({ ...NEW_KEY, ...key, state: 'active' })
           for (const signer of missing) addDelivery.run({ keyId: key.keyId, signer })
         }
         return unknown.length
       }),
+    hasKey: (keyId) => anyKey.get({ keyId }) !== undefined,
     getKey: (keyId) => keyById.get({ keyId }),
     keyByRequest: (owner, requestId) => keyByRequest.get({ owner, requestId }),
     listKeys: (query) => page(query).flatMap(({ keyId }) => keyById.get({ keyId }) ?? []),

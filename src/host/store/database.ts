@@ -1,6 +1,7 @@
 import { accessSync, chmodSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
+import { leaveMark, takeMark } from './closed-mark.ts'
 import { createDurableFile } from './durable-file.ts'
 import { asStoreError, StoreError } from './store-error.ts'
 
@@ -134,20 +135,23 @@ function checkFile(path: string): void {
   }
 }
 
-function checkContents(raw: DatabaseSync, path: string): void {
+/** @param asLeft in order, by a host that had it open, and not written to since: then it is not read through again. */
+function checkContents(raw: DatabaseSync, path: string, asLeft: boolean): void {
   // SQLite fills a page that the file holds in part with zeros and carries on; so the file is made to hold all pages, and measured.
   pragma(raw, 'wal_checkpoint(TRUNCATE)')
   const bytes = (pragma(raw, 'page_count') as number) * (pragma(raw, 'page_size') as number)
-  const found = statSync(path).size === bytes ? pragma(raw, 'quick_check(1)') : `not ${bytes} bytes long`
+  const whole = (): unknown => (asLeft ? 'ok' : pragma(raw, 'quick_check(1)'))
+  const found = statSync(path).size === bytes ? whole() : `not ${bytes} bytes long`
   if (found !== 'ok') throw new StoreError('CORRUPT', `${path} is damaged, restore it from a backup: ${found}`)
 }
 
 function openFile(path: string, schema: Schema): DatabaseSync {
   if (!existsSync(path)) createFile(path, schema)
   checkFile(path)
+  const asLeft = takeMark(path)
   const raw = connect(path)
   try {
-    checkContents(raw, path)
+    checkContents(raw, path, asLeft)
     if (pragma(raw, 'application_id') !== schema.applicationId) {
       throw new StoreError('WRONG_FILE', `${path} was written by another role or another program`)
     }
@@ -217,7 +221,9 @@ export function openDatabase(path: string, schema: Schema): Database {
     },
 
     close() {
-      if (raw.isOpen) raw.close()
+      if (!raw.isOpen) return
+      raw.close()
+      if (broken === undefined) leaveMark(path)
     },
   }
 }

@@ -76,7 +76,8 @@ export interface SignerStore {
   holdsSealedRecords(): boolean
 }
 
-const SCHEMA: Schema = {
+/** Exported for the test that opens stores of before. */
+export const SIGNER_SCHEMA: Schema = {
   applicationId: 0x51725369,
   migrations: [
     `
@@ -138,7 +139,7 @@ const requestKey = ({ credentialId, tenant, requestId }: RequestKey): RequestKey
 
 /** Opens a signer's database and the file of bans beside it, or creates them. @throws StoreError as openDatabase does */
 export function openSignerStore(path: string): SignerStore {
-  const database = openDatabase(path, SCHEMA)
+  const database = openDatabase(path, SIGNER_SCHEMA)
   let pairs: PairStore
   try {
     pairs = pairStore(database, new BanFile(`${path}.bans`))

@@ -128,7 +128,7 @@ describe('creation', () => {
     expect(() => openDatabase(at('data.db'), schema('CREATE TABLE t (id)'))).toThrow(/^INTERNAL/)
     expect(readdirSync(at('.'))).toEqual([])
     expect(using(words)).toEqual([])
-    expect(readdirSync(at('.'))).toEqual(['data.db'])
+    expect(readdirSync(at('.'))).toEqual(['data.db', 'data.db.closed'])
   })
 
   it('of a file that is there already changes nothing', () => {

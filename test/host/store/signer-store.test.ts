@@ -1,7 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { SignerKey } from '../../../src/host/store/signer-keys.ts'
-import { type LedgerRow, openSignerStore, type SignerKeyUpdate, type SignerStore } from '../../../src/host/store/signer-store.ts'
+import { openDatabase } from '../../../src/host/store/database.ts'
+import type { SignerKey, StoredSignerKey } from '../../../src/host/store/signer-keys.ts'
+import {
+  type LedgerRow,
+  openSignerStore,
+  SIGNER_SCHEMA,
+  type SignerKeyUpdate,
+  type SignerStore,
+} from '../../../src/host/store/signer-store.ts'
 import { hash, LATER, NOW } from './drivers.ts'
+import { madeKey } from './made-keys.ts'
 import { scratch } from './scratch.ts'
 
 const at = scratch()
@@ -69,6 +77,32 @@ describe('keys', () => {
     expect(store.getKey(hash(1))?.requestId).toBe('req_1')
   })
 
+  it('come back byte for byte when they are in the form of real ones', () => {
+    for (const i of [1, 2]) {
+      const { key: real, certificate } = madeKey(i, { scheme: i === 1 ? 'eddsa-ed25519' : 'ecdsa-p256', parties: 3 + i })
+      store.insertPending(real)
+      expect(store.getKey(real.keyId)).toEqual({ ...real, ...NEW, state: 'pending', certificate: null })
+      expect(store.keyForSigning(real.keyId)).toBeUndefined()
+      store.activate(real.keyId, certificate)
+      expect(store.getKey(real.keyId)).toEqual({ ...real, ...NEW, state: 'active', certificate })
+      expect(store.keyByRequest(real)?.certificate).toEqual(certificate)
+      const { keyId, credentialId, tenant, publicPackage, sealedShare } = real
+      const row = { keyId, credentialId, tenant, publicPackage, sealedShare, usage: 'active' }
+      expect([store.keyForSigning(keyId), store.keyForSigning(keyId)]).toEqual([row, row])
+      const receipt = new Uint8Array(64)
+      store.updateKey({
+        ...real,
+        requestId: `req_freeze-${i}`,
+        expiresAt: LATER,
+        firstSentAt: NOW,
+        revision: 1,
+        usage: 'frozen',
+        receipt,
+      })
+      expect(store.keyForSigning(keyId)).toEqual({ ...row, usage: 'frozen' })
+    }
+  })
+
   it('are listed in pages that leave out nothing and repeat nothing', () => {
     for (const i of [5, 3, 1, 4, 2, 6]) store.insertPending(key(i))
     for (const i of [1, 2, 3, 5, 6]) store.activate(hash(i), CERTIFICATE)
@@ -81,6 +115,48 @@ describe('keys', () => {
     }
     expect(pages).toEqual([[hash(1), hash(2)], [hash(3), hash(5)], [hash(6)]])
     expect(store.pendingKeyIds(10)).toEqual([hash(4)])
+  })
+})
+
+describe('keys of the third schema', () => {
+  /** As its rows were written, before anything was packed. */
+  function putOld(path: string, keys: readonly StoredSignerKey[]): void {
+    const database = openDatabase(path, { ...SIGNER_SCHEMA, migrations: SIGNER_SCHEMA.migrations.slice(0, 3) })
+    const insert = database.statement(`
+      INSERT INTO keys VALUES (:keyId, 'ecdsa-secp256k1', :state, 1, 2, 3, :credentialId, :tenant, :requestId, :requestHash, :label,
+        :publicPackage, :sealedShare, :ownSignature, :certificate, :createdAt, :usage, :revision, :updateHash, :updateReceipt)`)
+    for (const row of keys) insert.run(row)
+    database.close()
+  }
+
+  it('are what they were, by id and by request, and go on as any', () => {
+    const [one, two] = [madeKey(1, { label: 'hot' }), madeKey(2)]
+    const updated = { usage: 'frozen', revision: 3, updateHash: hash(8), updateReceipt: new Uint8Array(64).fill(9) } as const
+    const rows: readonly StoredSignerKey[] = [
+      { ...one.key, ...updated, state: 'active', certificate: one.certificate },
+      { ...two.key, ...NEW, state: 'pending', certificate: null },
+      { ...key(3), ...NEW, state: 'active', certificate: CERTIFICATE },
+      {
+        ...key(4, { tenant: 'other', requestId: 'req_3' }),
+        ...NEW,
+        usage: 'archived',
+        state: 'active',
+        certificate: CERTIFICATE,
+      },
+    ]
+    putOld(at('old.db'), rows)
+    const old = openSignerStore(at('old.db'))
+    for (const row of rows) {
+      expect(old.getKey(row.keyId)).toEqual(row)
+      expect(old.keyByRequest(row)).toEqual(row)
+    }
+    expect(old.pendingKeyIds(9)).toEqual([two.key.keyId])
+    expect(old.insertPending({ ...madeKey(5).key, requestId: two.key.requestId })).toEqual({ existing: rows[1] })
+    expect(old.activate(two.key.keyId, two.certificate)).toBe('activated')
+    expect(old.getKey(two.key.keyId)).toEqual({ ...two.key, ...NEW, state: 'active', certificate: two.certificate })
+    expect(old.usable([hash(3)])).toBe(true)
+    expect(old.usable([one.key.keyId])).toBe(false)
+    old.database.close()
   })
 })
 
