@@ -5,18 +5,17 @@ import { gunzipSync } from 'node:zlib'
 import { fromHex } from '../../../src/protocol/engine/bytes.ts'
 import { parseKeyId } from '../../../src/protocol/request/ids.ts'
 import type { SetSecrets } from './in-process-set.ts'
-import type { TestKey } from './signing-keys.ts'
-
-/** What the version that wrote the fixtures could sign. */
-export const EARLIER_SCHEMES = ['ecdsa-secp256k1', 'schnorr-secp256k1', 'eddsa-ed25519'] as const
-type EarlierScheme = (typeof EARLIER_SCHEMES)[number]
+import { SCHEMES, type Scheme, type TestKey } from './signing-keys.ts'
 
 interface SetFile {
   readonly hosts: readonly Readonly<Record<'signSeed' | 'exchangeSecret' | 'tlsFingerprint' | 'dataKey', string>>[]
   readonly seeds: Readonly<Record<string, string>>
-  readonly keys: Readonly<Record<EarlierScheme, { readonly id: string; readonly public_key: string; readonly signature: string }>>
+  /** Of each scheme that the version knew. */
+  readonly keys: Readonly<Record<string, { readonly id: string; readonly public_key: string; readonly signature: string }>>
   /** A key with the label `kept`. */
   readonly labelled: string
+  /** A frozen key of revision 1, if there was such a thing. */
+  readonly frozen?: string
 }
 
 /** A set that an earlier version left behind (test/fixture), unpacked into a directory of its own. */
@@ -36,10 +35,11 @@ export function earlierSet(folder: string) {
     })),
     seeds: new Map(Object.entries(file.seeds).map(([id, seed]) => [id, fromHex(seed)])),
   }
-  const keyOf = (scheme: EarlierScheme): TestKey => {
-    const { id, public_key } = file.keys[scheme]
+  const schemes = SCHEMES.filter((scheme) => scheme in file.keys)
+  const keyOf = (scheme: Scheme): TestKey => {
+    const { id, public_key } = file.keys[scheme] as SetFile['keys'][string]
     return { scheme, id, keyId: parseKeyId(id) as Uint8Array, publicKey: fromHex(public_key) }
   }
-  const keys = Object.fromEntries(EARLIER_SCHEMES.map((scheme) => [scheme, keyOf(scheme)])) as Record<EarlierScheme, TestKey>
-  return { dir, secrets, keys, signed: file.keys, labelled: file.labelled }
+  const keys = Object.fromEntries(schemes.map((scheme) => [scheme, keyOf(scheme)])) as Record<Scheme, TestKey>
+  return { dir, secrets, schemes, keys, signed: file.keys, labelled: file.labelled, frozen: file.frozen }
 }

@@ -68,7 +68,7 @@ export interface SetSecrets {
   readonly seeds: ReadonlyMap<string, Uint8Array>
 }
 
-const newSecrets = (n: number): SetSecrets => ({
+export const newSecrets = (n: number): SetSecrets => ({
   hosts: Array.from({ length: n }, () => ({
     signSeed: rng(32),
     exchangeSecret: rng(32),
