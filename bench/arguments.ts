@@ -22,6 +22,11 @@ export interface BenchOptions {
   readonly long: boolean
   /** Where the picture goes; beside the other results if absent. */
   readonly svg: string | undefined
+  /** Two checkouts or commits to be held against each other; the second is this checkout if absent. */
+  readonly compare: readonly string[] | undefined
+  readonly pairs: number
+  /** Of the soak. */
+  readonly minutes: number
   /** Of ECDSA in `profile`: `dkls23` takes one signer away first. */
   readonly engine: Engine | undefined
 }
@@ -36,8 +41,8 @@ export interface SetChoice {
 
 /** Run when no part is named. */
 const DEFAULT_PARTS = ['primitives', 'round', 'dkls23', 'set', 'http', 'curves'] as const
-export const PART_NAMES = [...DEFAULT_PARTS, 'failover', 'profile'] as const
-export type PartName = (typeof PART_NAMES)[number]
+export const PART_NAMES = [...DEFAULT_PARTS, 'failover', 'soak', 'profile'] as const
+export type PartName = (typeof PART_NAMES)[number] | 'compare'
 
 export interface Wanted {
   readonly help: boolean
@@ -50,8 +55,9 @@ export interface Wanted {
 export const HELP = `Measures Quorate and exits non-zero below the figures it must reach.
 
 Usage: npm run bench -- [part] [options]
+       npm run bench -- --compare A [B] [options]
 
-Parts (all but the last two if none is named)
+Parts (all but the last three if none is named)
   primitives   curve operations, hashes, codec, envelopes, ledger, worker round trip
   round        one real signer and the assembler, against a recording
   dkls23       two signers with DKLs23, alone in this process
@@ -59,6 +65,7 @@ Parts (all but the last two if none is named)
   http         signatures a second over HTTPS, through coordinator and gateway
   curves       throughput and latency over batch size, callers, offered load, keys in the stores and size of the set; a picture
   failover     ECDSA at a steady rate while a signer dies, falls silent and comes back; its rate without that signer
+  soak         80 % of the capacity for minutes: errors, memory, latency over time
   profile      where the processors' time goes under a load of one scheme
 
 Options
@@ -73,6 +80,9 @@ Options
   --form NAME        coordinator or gateway alone
   --scheme NAME      one scheme alone, such as ecdsa-secp256k1
   --engine NAME      ECDSA by hm, or by dkls23 with one signer dead; of profile
+  --minutes N        of soak (10)
+  --compare A [B]    two checkouts (directories) or commits of this one in turns, B against A; this checkout if B is absent
+  --pairs N          measurements of each (8; quick: 5)
   --running FILE     use the set whose \`quorate dev --json\` printed FILE, rather than start one
   --help
 
@@ -83,11 +93,9 @@ export class UsageError extends Error {}
 /** @throws UsageError */
 export function readArguments(args: readonly string[]): Wanted {
   const { values, positionals } = parse(args)
-  const [name, ...more] = positionals
-  const part = PART_NAMES.find((known) => known === name)
-  if (more.length > 0 || (name !== undefined && part === undefined)) {
-    throw new UsageError(`one of ${PART_NAMES.join(', ')} is expected, or nothing for all`)
-  }
+  const part = values.compare === undefined ? partOf(positionals) : 'compare'
+  const compare = values.compare === undefined ? undefined : [values.compare, ...positionals]
+  if ((compare?.length ?? 0) > 2) throw new UsageError('--compare takes two checkouts')
   const quick = values.quick === true
   return {
     help: values.help === true,
@@ -102,12 +110,24 @@ export function readArguments(args: readonly string[]): Wanted {
       rate: positive('rate', values.rate),
       long: values.long === true,
       svg: values.svg,
+      compare,
+      pairs: positive('pairs', values.pairs) ?? (quick ? 5 : 8),
+      minutes: positive('minutes', values.minutes) ?? 10,
       form: oneOf('form', values.form, FORMS),
       scheme: oneOf('scheme', values.scheme, SCHEMES),
       engine: oneOf('engine', values.engine, ENGINES),
     },
     set: { running: values.running },
   }
+}
+
+/** @returns undefined for all. */
+function partOf([name, ...more]: readonly string[]): PartName | undefined {
+  const part = PART_NAMES.find((known) => known === name)
+  if (more.length > 0 || (name !== undefined && part === undefined)) {
+    throw new UsageError(`one of ${PART_NAMES.join(', ')} is expected, or nothing for all`)
+  }
+  return part
 }
 
 function parse(args: readonly string[]) {
@@ -122,6 +142,9 @@ function parse(args: readonly string[]) {
         json: flag,
         long: flag,
         svg: text,
+        compare: text,
+        pairs: text,
+        minutes: text,
         help: { ...flag, short: 'h' },
         keys: text,
         seconds: text,

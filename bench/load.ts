@@ -92,27 +92,52 @@ export function arrivals(count: number, perSecond: number, seed: number): readon
  * Open loop: every call leaves when it is due, whatever became of those before. A set that stalls gets the calls of that time all
  * the same, and each of them has waited (no coordinated omission). Resolves when all are answered or have failed.
  */
-export function openLoop<S extends Shot>(target: Target, shots: readonly S[], times: readonly number[]): Promise<Run<S>> {
-  return new Promise((resolve) => {
-    const answers: Answer<S>[] = []
+export async function openLoop<S extends Shot>(target: Target, shots: readonly S[], times: readonly number[]): Promise<Run<S>> {
+  const answers: Answer<S>[] = []
+  const seconds = await offer(
+    target,
+    times.slice(0, shots.length),
+    (i) => shots[i] as S,
+    (answer) => answers.push(answer),
+  )
+  return { answers, seconds }
+}
+
+/**
+ * {@link openLoop} for a load that is too long to be held in memory: a call is made when it is due, and its answer given away.
+ * @returns seconds until the last answer
+ */
+export function offer<S extends Shot>(
+  target: Target,
+  times: readonly number[],
+  shotAt: (i: number) => S,
+  onAnswer: (answer: Answer<S>) => void,
+): Promise<number> {
+  return new Promise((resolve, reject) => {
     const start = performance.now()
     let next = 0
+    let answered = 0
     const done = (answer: Answer<S>): void => {
-      answers.push(answer)
-      if (answers.length === shots.length) resolve({ answers, seconds: (performance.now() - start) / 1000 })
+      try {
+        onAnswer(answer)
+      } catch (error) {
+        reject(error)
+      }
+      answered += 1
+      if (answered === times.length) resolve((performance.now() - start) / 1000)
     }
     const pump = (): void => {
-      for (; next < shots.length; next++) {
+      for (; next < times.length; next++) {
         const dueMs = times[next] as number
         const wait = start + dueMs - performance.now()
         if (wait > 0) {
           setTimeout(pump, wait)
           return
         }
-        fire(target, shots[next] as S, start, dueMs, done)
+        fire(target, shotAt(next), start, dueMs, done)
       }
     }
-    if (shots.length === 0) resolve({ answers, seconds: 0 })
+    if (times.length === 0) resolve(0)
     else pump()
   })
 }

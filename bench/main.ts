@@ -14,6 +14,8 @@ const PARTS: Readonly<Record<PartName, (options: BenchOptions, set: () => Promis
   http: async (options, set) => (await import('./http.ts')).http(options, await set()),
   curves: async (options, set) => (await import('./curves.ts')).curves(options, await set()),
   failover: async (options, set) => (await import('./failover.ts')).failover(options, await set()),
+  soak: async (options, set) => (await import('./soak.ts')).soak(options, await set()),
+  compare: async (options) => (await import('./compare.ts')).compare(options),
   profile: async (options) => (await import('./profile.ts')).profile(options),
 }
 

@@ -11,6 +11,8 @@ export interface Usage {
   readonly mainCpu: number
   /** Largest resident memory so far, MiB. */
   readonly peakMib: number
+  /** Resident now, MiB. */
+  readonly rssMib: number
 }
 
 /** undefined where there is no /proc, or no such process any more. */
@@ -21,6 +23,7 @@ export function usageOf(pid: number): Usage | undefined {
       cpu: cpuSeconds(`/proc/${pid}/stat`),
       mainCpu: cpuSeconds(`/proc/${pid}/task/${pid}/stat`),
       peakMib: Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? Number.NaN) / 1024,
+      rssMib: Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? Number.NaN) / 1024,
     }
   } catch {
     return undefined

@@ -79,7 +79,7 @@ const hex = (bytes: Uint8Array): string => `0x${Buffer.from(bytes).toString('hex
 const own = (bytes: Uint8Array): Uint8Array => Uint8Array.from(bytes)
 
 /** The signature that an answer claims to be, or why it is none. */
-function claimOf({ status, body, shot }: Answer<SigningShot>): Claimed | string {
+export function claimOf({ status, body, shot }: Answer<SigningShot>): Claimed | string {
   if (status === 0) return body.toString()
   let json: ApiAnswer
   try {

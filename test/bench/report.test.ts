@@ -55,6 +55,19 @@ describe('arguments', () => {
       options: { quick: true, rate: 250, keys: 5 },
     })
   })
+  it('name two checkouts to compare, the second of which may be this one', () => {
+    expect(readArguments(['--compare', 'HEAD~1'])).toMatchObject({
+      parts: ['compare'],
+      options: { compare: ['HEAD~1'], pairs: 8 },
+    })
+    expect(readArguments(['--compare', '/a', '/b', '--quick'])).toMatchObject({ options: { compare: ['/a', '/b'], pairs: 5 } })
+    expect(() => readArguments(['--compare', 'a', 'b', 'c'])).toThrow(UsageError)
+    expect(() => readArguments(['--compare'])).toThrow(UsageError)
+  })
+  it('soak for ten minutes if not told otherwise', () => {
+    expect(readArguments(['soak']).options.minutes).toBe(10)
+    expect(readArguments(['soak', '--minutes', '2']).options.minutes).toBe(2)
+  })
   it.each([['nothing-such'], ['http', 'set'], ['--rate', '0'], ['--keys', '1e3'], ['--unknown'], ['--seconds']])(
     'refuse %s %s',
     (...args) => {
