@@ -45,7 +45,7 @@ function watched(raw: DatabaseSync, sql: string, statement: StatementSync): Stat
       if (/^\s*BEGIN\b/i.test(sql)) changesBefore.set(raw, changes(raw))
       return isDurable(raw, sql) ? around(raw, () => original(...values)) : original(...values)
     }
-    Object.defineProperty(statement, name, { value: call })
+    Object.defineProperty(statement, name, { value: call, configurable: true })
   }
   return statement
 }
