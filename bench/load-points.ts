@@ -1,3 +1,4 @@
+import type { Dispatcher } from 'undici'
 import { arrivals, closedLoop, openLoop, type Target } from './load.ts'
 import { quantile, type Row } from './report.ts'
 import type { RunningSet } from './running-set.ts'
@@ -16,11 +17,14 @@ export interface Lengths {
   readonly seconds: number
 }
 
+const SPARE = 1.25
+
 /** A point of a curve: what so many callers get, each with one call after the other. */
 export async function closedPoint({ set, form, keys }: Callers, callers: number, { warm, seconds }: Lengths): Promise<Observed> {
-  const target = { pool: set.connect(form, callers), headers: set.headers[form] }
+  // A few more than callers, since pools take turns whether they are busy or not.
+  const target = await openConnections(set, form, Math.ceil(callers * (callers > WAVE ? SPARE : 1)))
   try {
-    // Opens the connections, has everything compiled, fills caches.
+    // Has everything compiled and fills caches.
     const before = await closedLoop(target, endless(set, form, keys), callers, warm)
     const count = Math.ceil((2 * seconds * before.answers.length) / before.seconds) + callers
     const shots = signingShots(set, form, keys, count)
@@ -45,19 +49,36 @@ export function closedRow(point: Observed): Row {
   }
 }
 
-/** Below what a server grants to one address: more would be turned away at the door, before anybody could say why. */
-const CONNECTIONS = 1_900
+/** Handshakes at a time: a thousand at once would time each other out. */
+const WAVE = 100
 
-/** Connections for more calls under way than any rate needs that is served, opened beforehand. */
-export async function manyConnections(set: RunningSet, form: Form): Promise<Target> {
-  const target = { pool: set.connect(form, CONNECTIONS), headers: set.headers[form] }
-  const gets = Array.from({ length: CONNECTIONS }, () => ({ path: '/health' }))
-  await openLoop(
-    target,
-    gets,
-    gets.map(() => 0),
-  )
-  return target
+/**
+ * So many connections, all of them opened beforehand. In pools that take turns, since one pool of all would use the first ones again instead
+ * of opening more.
+ */
+export async function openConnections(set: RunningSet, form: Form, count: number): Promise<Target> {
+  const pools: Dispatcher[] = []
+  for (let left = count; left > 0; left -= WAVE) {
+    const size = Math.min(WAVE, left)
+    const pool = set.connect(form, size)
+    pools.push(pool)
+    const gets = Array.from({ length: size }, () => ({ path: '/health' }))
+    await openLoop(
+      { pool, headers: {} },
+      gets,
+      gets.map(() => 0),
+    )
+  }
+  let turn = 0
+  return {
+    pool: {
+      dispatch: (options, handler) => (pools[turn++ % pools.length] as Dispatcher).dispatch(options, handler),
+      destroy: async () => {
+        await Promise.all(pools.map((pool) => pool.destroy()))
+      },
+    },
+    headers: set.headers[form],
+  }
 }
 
 /** What became of calls that were offered at a steady rate. */

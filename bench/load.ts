@@ -27,7 +27,7 @@ export interface Run<S extends Shot = Shot> {
 }
 
 export interface Target {
-  readonly pool: Dispatcher
+  readonly pool: Pick<Dispatcher, 'dispatch'> & { readonly destroy: () => Promise<void> }
   readonly headers: Readonly<Record<string, string>>
 }
 

@@ -1,10 +1,13 @@
 import type { BenchOptions } from './arguments.ts'
-import { type Callers, manyConnections, type OpenPoint, openPoint } from './load-points.ts'
+import { type Callers, type OpenPoint, openConnections, openPoint } from './load-points.ts'
 import { type Gate, quantile, type Row, type Table } from './report.ts'
 
 /** Of the capacity. */
 const SHARES = [0.25, 0.5, 0.75, 0.9, 1, 1.5, 2]
 const QUICK_SHARES = [0.5, 2]
+/** Below what a server grants to one address: more would be turned away at the door, before anybody could say why. */
+const CONNECTIONS = 1_900
+const QUICK_CONNECTIONS = 200
 /** At twice the capacity, of the capacity. */
 const MUST_SERVE = 85
 /** Whoever is turned away hears so while it can still ask elsewhere. */
@@ -24,7 +27,7 @@ export interface OfferedLoad {
  * @param capacity signatures a second.
  */
 export async function offeredLoad(callers: Callers, capacity: number, options: BenchOptions): Promise<OfferedLoad> {
-  const target = await manyConnections(callers.set, callers.form)
+  const target = await openConnections(callers.set, callers.form, options.quick ? QUICK_CONNECTIONS : CONNECTIONS)
   try {
     const points = []
     for (const share of options.quick ? QUICK_SHARES : SHARES) {
