@@ -43,6 +43,7 @@ export class LiveSession {
   readonly #receive: (round: number, envelopes: readonly Uint8Array[], marked: boolean) => Answer
   readonly #end: () => void
   readonly #ended: () => boolean
+  readonly #replies: ReadonlyMap<number, Answer>
 
   private constructor(
     deadline: number,
@@ -50,9 +51,11 @@ export class LiveSession {
     receive: LiveSession['receive'],
     end: () => void,
     ended: () => boolean,
+    replies: ReadonlyMap<number, Answer>,
   ) {
     this.deadline = deadline
     this.#ended = ended
+    this.#replies = replies
     this.#start = start
     this.#receive = receive
     this.#end = end
@@ -104,7 +107,13 @@ export class LiveSession {
       },
       end,
       () => running === undefined,
+      replies,
     )
+  }
+
+  get bytes(): number {
+    const replies = [...this.#replies.values()].flatMap(({ reply }) => [...reply.envelopes, ...reply.exhibits, reply.result])
+    return replies.reduce((sum, part) => sum + part.length, 0)
   }
 
   get ended(): boolean {

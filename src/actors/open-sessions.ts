@@ -11,11 +11,15 @@ const MAX_OPEN_BYTES = 256 << 20
 const MAX_SEEN = 65_536
 /** Ended sessions kept for their last reply, so that a repeated frame gets the same bytes. */
 const MAX_ENDED = 512
+/** Bytes of these replies: one shows what convicts a peer, which may be as large as that peer made it. */
+const MAX_ENDED_BYTES = 64 << 20
 
 /** What a session must be able to do to be kept: be ended. */
 export interface Endable {
   readonly deadline: number
   readonly ended: boolean
+  /** Bytes of the replies that it keeps. */
+  readonly bytes: number
   end(): void
 }
 
@@ -27,6 +31,7 @@ export class OpenSessions<S extends Endable> {
   readonly #open = new Map<string, { readonly session: S; bytes: number }>()
   #bytes = 0
   readonly #ended = new Map<string, S>()
+  #endedBytes = 0
   /** Deadline by id. In order of arrival: an id may be kept longer than its deadline, behind one with a later one, never shorter. */
   readonly #seen = new Map<string, number>()
 
@@ -81,7 +86,11 @@ export class OpenSessions<S extends Endable> {
     if (session === undefined || !session.ended) return
     this.#close(name)
     this.#ended.set(name, session)
-    if (this.#ended.size > MAX_ENDED) this.#ended.delete(this.#ended.keys().next().value as string)
+    this.#endedBytes += session.bytes
+    for (const oldest of this.#ended.keys()) {
+      if (this.#ended.size <= MAX_ENDED && this.#endedBytes <= MAX_ENDED_BYTES) break
+      this.#forget(oldest)
+    }
   }
 
   /** Ends and forgets a session with the replies it gave; its id stays seen. */
@@ -89,7 +98,7 @@ export class OpenSessions<S extends Endable> {
     const name = toHex(id)
     this.#open.get(name)?.session.end()
     this.#close(name)
-    this.#ended.delete(name)
+    this.#forget(name)
   }
 
   expire(now: number): void {
@@ -101,7 +110,7 @@ export class OpenSessions<S extends Endable> {
     }
     for (const [name, session] of this.#ended) {
       if (session.deadline >= now) break
-      this.#ended.delete(name)
+      this.#forget(name)
     }
     for (const [name, deadline] of this.#seen) {
       if (deadline >= now) break
@@ -114,6 +123,12 @@ export class OpenSessions<S extends Endable> {
     this.#open.clear()
     this.#ended.clear()
     this.#bytes = 0
+    this.#endedBytes = 0
+  }
+
+  #forget(name: string): void {
+    this.#endedBytes -= this.#ended.get(name)?.bytes ?? 0
+    this.#ended.delete(name)
   }
 
   #close(name: string): void {

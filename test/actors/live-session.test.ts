@@ -161,6 +161,20 @@ describe('a live session', () => {
     expect(said(session.receive(1, envelopeOf2()))).toBe('2 STOPPED')
   })
 
+  it('T-17 counts what it keeps when it has ended: with what convicts a peer, as large as that peer made it', () => {
+    const script = (self: number) =>
+      function* (): Script {
+        yield { name: 'test/large', broadcast: new Uint8Array(self === 2 ? 700_000 : 1), from: [3 - self] }
+        throw new Fault('FROST_MALFORMED', [2])
+      }
+    const peer = sessionOf(2, () => script(2)()).session.start().reply.envelopes
+    const { session } = sessionOf(1, () => script(1)())
+    session.start()
+    expect(session.bytes).toBe(0)
+    session.receive(1, peer)
+    expect(session.bytes).toBeGreaterThan(700_000)
+  })
+
   it('leaves out exhibits that would make the answer too long to send', () => {
     const large = (self: number) =>
       function* (): Script {

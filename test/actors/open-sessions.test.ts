@@ -11,8 +11,10 @@ class Fake implements Endable {
   readonly deadline: number
   ended = false
   ends = 0
-  constructor(deadline: number) {
+  readonly bytes: number
+  constructor(deadline: number, bytes = 100) {
     this.deadline = deadline
+    this.bytes = bytes
   }
   end(): void {
     this.ended = true
@@ -91,6 +93,25 @@ describe('the sessions of a worker', () => {
     expect(sessions.admit(id(5), 100, large)).toBe('full')
     sessions.expire(101)
     expect(sessions.admit(id(5), 500, large)).toBe('ok')
+  })
+
+  it('T-17 keeps 64 MiB of replies at most: the oldest go, and room comes back with what is forgotten', () => {
+    const sessions = new OpenSessions<Fake>()
+    const settle = (n: number): void => {
+      expect(sessions.admit(id(n), 100)).toBe('ok')
+      const session = new Fake(100, 1 << 20)
+      sessions.add(id(n), session)
+      session.end()
+      sessions.settle(id(n))
+    }
+    for (let n = 0; n < 100; n++) settle(n)
+    expect([sessions.ended, sessions.get(id(35)), sessions.get(id(36))?.ended]).toEqual([64, undefined, true])
+    for (let n = 36; n < 46; n++) sessions.end(id(n))
+    for (let n = 100; n < 110; n++) settle(n)
+    expect([sessions.ended, sessions.get(id(46))?.ended]).toEqual([64, true])
+    sessions.expire(101)
+    for (let n = 200; n < 264; n++) settle(n)
+    expect(sessions.ended).toBe(64)
   })
 
   it('T-17 memory returns to nothing after 20,000 sessions, abandoned, ended or aborted', () => {
