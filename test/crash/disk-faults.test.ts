@@ -2,17 +2,22 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ApiProblem } from '../../src/host/api/problem.ts'
 import { toProblem } from '../../src/host/api/to-problem.ts'
 import type { Database } from '../../src/host/store/database.ts'
-import { inProcessSet, type TestSet } from '../host/set/in-process-set.ts'
+import type { TestSet } from '../host/set/in-process-set.ts'
 import { askFor, expectSigned, expectWorks, makeKeys, type Scheme, someMessage, type TestKey } from '../host/set/signing-keys.ts'
 import { until } from '../host/set/until.ts'
+import { freezing, keygen, signing, surviveFaults } from './crash-scenarios.ts'
+import { COORDINATOR, type CrashSet, crashSet } from './crash-set.ts'
+import { RESULTS } from './process-death.ts'
 
+let c: CrashSet
 let set: TestSet
 let keys: Readonly<Record<Scheme, TestKey>>
 beforeAll(async () => {
-  set = await inProcessSet()
+  c = await crashSet()
+  set = c.set
   keys = await makeKeys(set)
 })
-afterAll(() => set.close())
+afterAll(() => c.close())
 
 /** From now on this store's disk has no page left: SQLite never takes less than the file has. */
 const fill = (database: Database): void => {
@@ -117,5 +122,27 @@ describe('S-01 a full disk', () => {
     const first = await set.service.sign(request, set.client, 8000)
     expectSigned(keys['eddsa-ed25519'], message, first)
     expect((await set.service.sign(request, set.client, 8000)).signature).toEqual(first.signature)
+  })
+})
+
+/** One signer stands for all: what they write is the same. */
+const FILES = ['signer-1.db', COORDINATOR]
+const SCHEME = 'eddsa-ed25519'
+
+// Whether what could not be synced is there after the restart nobody knows: before the commit, and after it. Nobody was told either way.
+describe.each([
+  ['whose sync fails', RESULTS.failedSync, 2],
+  ['for which there is no room', RESULTS.full, 1],
+] as const)('S-01 a write %s', (_, result, moments) => {
+  it('of a signing session: nothing leaves that is not stored, and the request has one outcome', async () => {
+    expect(await surviveFaults(c, signing(c, keys[SCHEME]), FILES, keys[SCHEME], result)).toBeGreaterThanOrEqual(2 * moments)
+  })
+
+  it('K-12 of a key generation: the key is everybody’s or nobody’s', async () => {
+    expect(await surviveFaults(c, keygen(c, SCHEME), FILES, keys[SCHEME], result)).toBeGreaterThanOrEqual(5 * moments)
+  })
+
+  it('of a freeze: nobody is told of it who has not the receipts of all, and the same bytes bring them', async () => {
+    expect(await surviveFaults(c, freezing(c, keys[SCHEME]), FILES, keys[SCHEME], result)).toBeGreaterThanOrEqual(2 * moments)
   })
 })

@@ -10,7 +10,9 @@ import { isValid, someMessage, type TestKey } from '../host/set/signing-keys.ts'
 import { until } from '../host/set/until.ts'
 import { sharedDirectory } from '../host/temporary.ts'
 import { connectionTo } from './durable-writes.ts'
-import { armCrash, RESULTS } from './process-death.ts'
+import { armCrash, diskOf, putDisk, RESULTS } from './process-death.ts'
+
+type Disk = ReturnType<typeof diskOf>
 
 const directory = sharedDirectory()
 const FILE = 'gateway.sqlite'
@@ -42,10 +44,12 @@ const expectProblem = (answer: Answer, fields: object): void => {
   expect(Problem.safeParse(answer.json).success).toBe(true)
   expect(answer.json).toMatchObject({ status: answer.status, ...fields })
 }
+const ledgers = (): readonly number[] =>
+  hosts.set.signers.map(({ store }) => store.database.statement('SELECT request_id FROM ledger').all().length)
 /** What the signers and the coordinator were asked for so far. */
 const asked = (): unknown[] => [
   hosts.set.reports.length,
-  hosts.set.signers.map(({ store }) => store.database.statement('SELECT request_id FROM ledger').all().length),
+  ledgers(),
   hosts.set.signers.map(({ store }) => store.database.statement('SELECT key_id FROM keys').all().length),
 ]
 /** The k-th write from now on fails. */
@@ -54,6 +58,9 @@ const fails = (k: number, moment: 'before' | 'after', result: number): ReturnTyp
   undo.push(armed.stop)
   return armed
 }
+/** The keys of the tenant. */
+const listed = async (): Promise<readonly string[]> =>
+  (await get('/api/v1/keys?limit=99')).json.keys.map(({ id }: { readonly id: string }) => id)
 const NO_ROOM = { status: 503, code: 'overloaded', retryable: true, retry_after_ms: 5000 }
 
 beforeAll(async () => {
@@ -118,8 +125,6 @@ describe('S-01 a full disk at a gateway', () => {
 
   it('between the order of a key and its record: the same request brings the key when there is room', async () => {
     const body = { scheme: SCHEME, request_id: newRequestId() }
-    const listed = async (): Promise<readonly string[]> =>
-      (await get('/api/v1/keys?limit=99')).json.keys.map(({ id }: { readonly id: string }) => id)
     const before = await listed()
     fails(2, 'before', RESULTS.full)
     expectProblem(await post('/api/v1/keys', body), { ...NO_ROOM, outcome: 'unknown', request_id: body.request_id })
@@ -169,4 +174,84 @@ describe('S-01 a disk that fails a gateway', () => {
       await until('all up', () => hosts.set.monitor.up().length === 3)
     },
   )
+})
+
+describe('S-02 an old copy of the store of a gateway', () => {
+  it('knows neither requests nor keys that were made since, signs nothing twice, and shows nothing that it did not order', async () => {
+    const key = (await post('/api/v1/keys', { scheme: SCHEME })).json
+    const cold = (await post('/api/v1/keys', { scheme: SCHEME })).json
+    const known = await listed()
+    let disk: Disk = []
+    gateway = await hosts.restartGateway((file) => {
+      disk = diskOf(file)
+    })
+    const payload = { kind: 'message', bytes: '0x6d79206f776e' }
+    const wish = { key_id: key.id, request_id: newRequestId(), payload }
+    const signed = (await post('/api/v1/sign', wish)).json
+    expect(signed.state).toBe('signed')
+    const create = { scheme: SCHEME, request_id: newRequestId() }
+    const made = (await post('/api/v1/keys', create)).json
+    expect((await post(`/api/v1/keys/${cold.id}/freeze`, {})).status).toBe(200)
+
+    gateway = await hosts.restartGateway((file) => putDisk(file, [disk[0], disk[1]]))
+    const from = [ledgers(), hosts.set.reports.length]
+    // The id is used, whatever it is used for, at whoever counts: the coordinator here, the signers if that is an old copy too.
+    for (let i = 0; i < 2; i++) {
+      const again = await post('/api/v1/sign', wish)
+      expect(again.json).toMatchObject({ status: 409, code: 'request_replayed', outcome: 'none', request_id: wish.request_id })
+      expect((await post('/api/v1/keys', create)).json).toMatchObject({ status: 409, code: 'request_replayed' })
+    }
+    expect((await get(`/api/v1/signatures/${signed.id}`)).status).toBe(404)
+    for (const answer of [await get(`/api/v1/keys/${made.id}`), await post('/api/v1/sign', { key_id: made.id, payload })])
+      expect(answer.json).toMatchObject({ status: 404, code: 'key_not_found' })
+    expect(await listed()).toEqual(known)
+    expect([ledgers(), hosts.set.reports.length]).toEqual(from)
+
+    // A coordinator that offers the key all the same is not believed: it is certified for another order.
+    const { createKey } = hosts.service
+    const offered = hosts.set.service.getKey(made.id, { name: 'gateway', credentials: ['cred_gateway'] })
+    hosts.service.createKey = async () => offered
+    expect((await post('/api/v1/keys', { scheme: SCHEME })).json).toMatchObject({ status: 500, code: 'protocol_abort' })
+    hosts.service.createKey = createKey
+    expect((await get(`/api/v1/keys/${made.id}`)).status).toBe(404)
+
+    // Under another id everything goes on.
+    expect((await post('/api/v1/sign', { ...wish, request_id: newRequestId() })).json).toMatchObject({ state: 'signed' })
+    expect((await post('/api/v1/keys', { scheme: SCHEME })).status).toBe(201)
+    // What was frozen since is shown as it was, signs nothing, and is settled again after two tries: one step at a time.
+    expect((await get(`/api/v1/keys/${cold.id}`)).json).toMatchObject({ state: 'active', revision: 0 })
+    expect((await post('/api/v1/sign', { key_id: cold.id, payload })).json).toMatchObject({ status: 409, code: 'key_frozen' })
+    expect((await post(`/api/v1/keys/${cold.id}/unfreeze`, {})).json).toMatchObject({ status: 409, code: 'revision_conflict' })
+    expect((await get(`/api/v1/keys/${cold.id}`)).json).toMatchObject({ revision: 1, settled: false })
+    expect((await post('/api/v1/sign', { key_id: cold.id, payload })).json).toMatchObject({ code: 'key_frozen' })
+    expect((await post(`/api/v1/keys/${cold.id}/unfreeze`, {})).json).toMatchObject({
+      state: 'active',
+      revision: 2,
+      settled: true,
+    })
+    expect((await post('/api/v1/sign', { key_id: cold.id, payload })).json).toMatchObject({ state: 'signed' })
+  })
+
+  it('together with one of the coordinator’s: the signers know what was used', async () => {
+    const key = (await post('/api/v1/keys', { scheme: SCHEME })).json
+    let disks: Disk[] = []
+    gateway = await hosts.restartGateway((file) => {
+      disks = [diskOf(file)]
+    })
+    await hosts.set.restartCoordinator((file) => disks.push(diskOf(file)))
+    Object.assign(hosts.service, hosts.set.service)
+    await until('all up', () => hosts.set.monitor.up().length === 3)
+    const wish = { key_id: key.id, request_id: newRequestId(), payload: { kind: 'message', bytes: '0x01' } }
+    expect((await post('/api/v1/sign', wish)).json.state).toBe('signed')
+    gateway = await hosts.restartGateway((file) => putDisk(file, disks[0]?.slice(0, 2) ?? []))
+    await hosts.set.restartCoordinator((file) => putDisk(file, disks[1]?.slice(0, 2) ?? []))
+    Object.assign(hosts.service, hosts.set.service)
+    await until('all up', () => hosts.set.monitor.up().length === 3)
+    const from = ledgers()
+    for (const payload of [wish.payload, { kind: 'message', bytes: '0x02' }]) {
+      const again = await post('/api/v1/sign', { ...wish, payload })
+      expect(again.json).toMatchObject({ status: 409, code: 'request_replayed', outcome: 'none' })
+    }
+    expect(ledgers()).toEqual(from)
+  })
 })
