@@ -8,6 +8,8 @@ import { createCoordinatorClient } from '../../src/host/gateway/coordinator-clie
 import { createGatewayApp } from '../../src/host/gateway/gateway-app.ts'
 import { gatewayMetrics } from '../../src/host/gateway/gateway-metrics.ts'
 import { createKeyAdmin } from '../../src/host/gateway/key-admin.ts'
+import { createKeyBatchDesk } from '../../src/host/gateway/key-batch-desk.ts'
+import { KeyBatchRunner } from '../../src/host/gateway/key-batch-runner.ts'
 import { createKeyDirectory } from '../../src/host/gateway/key-directory.ts'
 import { createKeyMaker } from '../../src/host/gateway/key-maker.ts'
 import { createAuthenticator } from '../../src/host/gateway/principal.ts'
@@ -116,11 +118,26 @@ export async function gatewayWorld(): Promise<GatewayWorld> {
   })
   const directory = createKeyDirectory({ store, roster: set.roster, curves: nativeCurves, now })
   const metrics = createMetrics({ role: 'gateway', name: 'fuzz' })
+  const makeKey = createKeyMaker({ coordinator, book, keys: directory })
+  const commits = groupCommit(store.database)
+  const runner = new KeyBatchRunner({
+    store,
+    commits,
+    book,
+    makeKey,
+    parties: 3,
+    now,
+    signing: () => false,
+    onUnexpected: (error) => {
+      unexpected = error
+    },
+  })
   const app = createGatewayApp({
     authenticate: createAuthenticator({ jwt: { issuer: ISSUER, audience: AUDIENCE, jwks: { keys: [jwk] } }, principals: [] }),
     rateLimit: () => {},
     desk: createSigningDesk({ coordinator, book, keys: directory, curves: nativeCurves, metrics: gatewayMetrics(metrics) }),
-    makeKey: createKeyMaker({ coordinator, book, keys: directory }),
+    makeKey,
+    batches: createKeyBatchDesk({ store, commits, keys: directory, runner, now, randomBytes: seededRng('key-batches') }),
     changeKey: createKeyAdmin({ coordinator, book, keys: directory, roster: set.roster, curves: nativeCurves }),
     keys: directory,
     curves: nativeCurves,

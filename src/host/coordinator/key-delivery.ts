@@ -104,7 +104,7 @@ export class KeyDelivery {
       for (const keyId of [...pending, ...unacknowledged.map((d) => d.keyId)]) {
         if (!this.#due(keyId)) continue
         const row = await this.deliver(keyId)
-        if (row?.state === 'active') log.info({ key: toHex(keyId) }, 'an open key generation is finished')
+        if (row?.state === 'active') log.info({ keyId: toHex(keyId) }, 'an open key generation is finished')
       }
     } catch (err) {
       log.error({ err }, 'finishing open key generations failed')

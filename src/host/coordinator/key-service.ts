@@ -145,7 +145,7 @@ export class KeyService {
     store.putKey(directoryRow(certificate, bytes, { owner, requestId, label, createdAt: now() }), setup.signers)
     // Who finished with anything else may not hold this key: the delivery asks it.
     for (const [id, { result }] of holders) if (equalBytes(result, bytes)) store.acknowledge(certificate.key.keyId, id)
-    log.info({ key: toHex(certificate.key.keyId), scheme, ms: Math.round(timers.elapsed() - started) }, 'key generated')
+    log.info({ keyId: toHex(certificate.key.keyId), scheme, ms: Math.round(timers.elapsed() - started) }, 'key generated')
     return await this.#finish(certificate.key.keyId, asked)
   }
 

@@ -108,7 +108,7 @@ export class KeyUpdates {
       store.applyUpdate({ ...update, hash, revision: document.revision, usage: document.state, label: document.label }, without)
       directory.forget(document.keyId)
     }
-    log.info({ key: toHex(document.keyId), request: document.requestId, revision: document.revision, without }, 'key update')
+    log.info({ keyId: toHex(document.keyId), request: document.requestId, revision: document.revision, without }, 'key update')
     if (without.length > 0) throw this.#problem(without, replies, receipts.size > 0, names)
     return {
       row: store.getKey(document.keyId) as StoredDirectoryKey,
@@ -155,7 +155,7 @@ export class KeyUpdates {
           store.endUpdate(update.keyId, update.document, to, taken)
           directory.forget(update.keyId)
         }
-        log.info({ key: toHex(update.keyId), signer: to, taken, code: reply.code }, 'key update delivered late')
+        log.info({ keyId: toHex(update.keyId), signer: to, taken, code: reply.code }, 'key update delivered late')
       }
     } catch (err) {
       log.error({ err }, 'delivering key updates failed')

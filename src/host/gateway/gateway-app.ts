@@ -5,11 +5,12 @@ import type { HttpEnv } from '../api/http-env.ts'
 import type { SetJson } from '../api/render.ts'
 import { SetState } from '../api/schemas.ts'
 import { type HostInfo, mountSystemRoutes } from '../api/system-routes.ts'
+import { type KeyBatchParts, mountKeyBatches } from './key-batch-endpoints.ts'
 import { type KeyParts, mountKeys } from './key-endpoints.ts'
 import { type Authenticate, type Principal, requireScopes } from './principal.ts'
 import { mountSigning, type SigningParts } from './signing-endpoints.ts'
 
-export interface GatewayAppOptions extends HttpAppOptions, KeyParts, SigningParts {
+export interface GatewayAppOptions extends HttpAppOptions, KeyParts, KeyBatchParts, SigningParts {
   readonly authenticate: Authenticate
   /** The coordinator's view of the set. */
   readonly set: () => Promise<SetJson>
@@ -34,6 +35,7 @@ export function createGatewayApp(options: GatewayAppOptions): OpenAPIHono<HttpEn
   })
 
   mountKeys(mount, options)
+  mountKeyBatches(mount, options)
   mountSigning(mount, options)
   mount.guarded(
     {

@@ -53,7 +53,7 @@ export interface RequestBook {
     wish: Wish,
     more?: Readonly<Record<string, string>>,
   ) => Promise<BookedRequest>
-  /** What this principal's request id stands for, if it was used. */
+  /** What this principal's request id stands for, if it was used. @throws ApiProblem request_replayed when it stands for a batch */
   readonly find: (principal: Principal, requestId: string) => BookedRequest | undefined
   /** The request behind a signature that this principal asked for. */
   readonly bySignature: (principal: Principal, signatureId: string) => GatewayRequest | undefined
@@ -148,6 +148,9 @@ export function createRequestBook(options: RequestBookOptions): RequestBook {
     },
     find: (principal, requestId) => {
       const row = store.getRequest(principal.id, requestId)
+      if (row?.document.length === 0) {
+        throw new ApiProblem('request_replayed', 'this request id stands for another request', { requestId })
+      }
       return row === undefined ? undefined : booked(requestId, row)
     },
     bySignature: (principal, signatureId) => {

@@ -10,10 +10,13 @@ import { clockWatch } from '../clock-watch.ts'
 import type { GatewayConfig } from '../config/config.ts'
 import { readCredentialFile } from '../config/credential-file.ts'
 import { selectCurves } from '../curve/select-curves.ts'
+import { Activity } from '../gateway/activity.ts'
 import { type CoordinatorClient, createCoordinatorClient } from '../gateway/coordinator-client.ts'
 import { createGatewayApp } from '../gateway/gateway-app.ts'
 import { gatewayMetrics } from '../gateway/gateway-metrics.ts'
 import { createKeyAdmin } from '../gateway/key-admin.ts'
+import { createKeyBatchDesk } from '../gateway/key-batch-desk.ts'
+import { KeyBatchRunner } from '../gateway/key-batch-runner.ts'
 import { createKeyDirectory } from '../gateway/key-directory.ts'
 import { createKeyMaker } from '../gateway/key-maker.ts'
 import { createAuthenticator } from '../gateway/principal.ts'
@@ -33,6 +36,9 @@ const COORDINATOR_CONNECTIONS = 256
 const SHORT_CALL_MS = 2_000
 /** Anybody may ask /ready; the coordinator is asked once a second at most. */
 const READY_FRESH_MS = 1_000
+
+/** So long after a call for a signature the next one is expected. */
+const SIGNING_FRESH_MS = 1_000
 
 /** PKCS #8 of RFC 8410 up to the 32 bytes of an Ed25519 seed. */
 const ED25519_PKCS8 = Buffer.from('302e020100300506032b657004220420', 'hex')
@@ -105,12 +111,34 @@ export async function startGateway(
     log.fatal('the store is unusable until this host is started again')
     process.exit(1)
   }
+  const signing = new Activity()
+  const desk = createSigningDesk({ coordinator, book, keys, curves, metrics: gatewayMetrics(metrics) })
+  const makeKey = createKeyMaker({ coordinator, book, keys })
+  const runner = new KeyBatchRunner({
+    store,
+    commits,
+    book,
+    makeKey,
+    parties,
+    now: Date.now,
+    signing: () => signing.within(SIGNING_FRESH_MS),
+    onUnexpected: (err) => {
+      log.error({ err }, 'a key of a batch met something unexpected')
+      endIfStoreIsBroken(err)
+    },
+  })
+  const batches = createKeyBatchDesk({ store, commits, keys, runner, now: Date.now, randomBytes })
 
   const app = createGatewayApp({
     authenticate: createAuthenticator({ jwt: config.jwt, principals: config.principals }),
     rateLimit: createRateLimit(config.ratePerSecond),
-    desk: createSigningDesk({ coordinator, book, keys, curves, metrics: gatewayMetrics(metrics) }),
-    makeKey: createKeyMaker({ coordinator, book, keys }),
+    desk: {
+      ...desk,
+      sign: (...call) => signing.during(() => desk.sign(...call)),
+      signAll: (...call) => signing.during(() => desk.signAll(...call)),
+    },
+    makeKey,
+    batches,
     changeKey: createKeyAdmin({ coordinator, book, keys, roster, curves }),
     keys,
     curves,
@@ -150,14 +178,17 @@ export async function startGateway(
       endIfStoreIsBroken(err)
     },
   )
+  batches.resume()
   log.info({ url: server.url, coordinator: config.coordinator.url, curve: curves.id }, 'gateway serves')
   return {
     url: server.url,
     close: async () => {
       stopPruning()
       clock.stop()
+      const idle = runner.stop()
       await server.close()
       await peer.close()
+      await idle
       commits.flush()
       store.database.close()
     },

@@ -22,7 +22,7 @@ export async function certificate(o: Reports, body: Uint8Array): Promise<Uint8Ar
   const stored = o.store.getKey(request.keyId)
   if (stored?.state === 'pending' && request.certificate.length > 0 && fits(o, stored, request.certificate)) {
     o.store.activate(stored.keyId, request.certificate)
-    o.log.info({ key: toHex(stored.keyId) }, 'key active, certificate delivered late')
+    o.log.info({ keyId: toHex(stored.keyId) }, 'key active, certificate delivered late')
   }
   const key = o.store.getKey(request.keyId)
   return CERTIFICATE_REPLY.encode({

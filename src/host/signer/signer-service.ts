@@ -159,7 +159,7 @@ async function updateKey(o: SignerServiceOptions, body: Uint8Array): Promise<Rep
   const { revision } = update
   const usage = update.usage as Usage
   const verdict = o.store.updateKey({ ...update, usage, receipt: reply.result, firstSentAt: o.now() })
-  o.log.info({ key: toHex(update.keyId), request: frame.requestId, revision, usage, verdict }, 'key update')
+  o.log.info({ keyId: toHex(update.keyId), request: frame.requestId, revision, usage, verdict }, 'key update')
   return verdict === 'stored' ? reply : refusal(verdict)
 }
 
@@ -259,10 +259,10 @@ async function release(o: SignerServiceOptions, answer: Answer, frame: Uint8Arra
   if (activate !== null) {
     // Storing the share failed and the coordinator went on all the same: no certificate leaves for a key that this signer has not.
     if (o.store.activate(activate.keyId, activate.certificate) === 'unknown') {
-      o.log.error({ key: toHex(activate.keyId) }, 'a key without a stored share is not certified')
+      o.log.error({ keyId: toHex(activate.keyId) }, 'a key without a stored share is not certified')
       return failure('STOPPED')
     }
-    o.log.info({ key: toHex(activate.keyId) }, 'key active')
+    o.log.info({ keyId: toHex(activate.keyId) }, 'key active')
   }
   return reply
 }

@@ -1,8 +1,9 @@
 import { equalBytes } from '../../protocol/engine/bytes.ts'
 import type { Scheme, Usage } from '../../protocol/request/document.ts'
 import { type Database, openDatabase, type Schema } from './database.ts'
+import { KEY_BATCHES, type KeyBatchRow, type KeyBatchStore, keyBatches, type NewKeyBatch } from './key-batches.ts'
 import { KEY_PAGE_INDEXES_1, KEY_STATE_COLUMNS, type KeyQuery, keyPager } from './key-page.ts'
-import { expiry } from './retention.ts'
+import { expiry, PRUNE_LIMIT } from './retention.ts'
 
 /** What the gateway signed for a user, kept so that a retry sends the same bytes (decisions.md 10). Times in milliseconds. */
 export interface GatewayRequest {
@@ -27,6 +28,9 @@ export type Remembered =
   | { readonly type: 'new' }
   | { readonly type: 'same'; readonly request: GatewayRequest }
   | { readonly type: 'conflict' }
+
+/** `same`: this batch is under way or done. */
+export type BatchRemembered = { readonly type: 'new' | 'same'; readonly batch: KeyBatchRow } | { readonly type: 'conflict' }
 
 /** A key whose certificate the gateway has verified, and the tenant it belongs to. */
 export interface GatewayKey {
@@ -56,12 +60,15 @@ export type StoredGatewayKey = GatewayKey & GatewayKeyState
 export interface GatewayStore {
   /** For groupCommit and for closing. */
   readonly database: Database
+  readonly batches: KeyBatchStore
 
   /** Stores requests before they are forwarded, in one transaction. A conflict does not spoil the other rows. */
   remember(rows: readonly GatewayRequest[]): Remembered[]
+  /** Stores a batch of keys and the request that it is, which takes its id among all requests of this principal. */
+  rememberBatch(request: GatewayRequest, batch: NewKeyBatch): BatchRemembered
   getRequest(principal: string, requestId: string): GatewayRequest | undefined
   requestBySignature(signatureId: string): GatewayRequest | undefined
-  /** Forgets requests 24 hours after they expired. @returns how many; call again while it is `limit` */
+  /** Forgets requests and batches 24 hours after they expired. @returns how many; call again while it is `limit` */
   prune(now: number, limit?: number): number
 
   /** Records whose key it is. A key keeps its first owner: `taken` when that is another. */
@@ -100,6 +107,7 @@ const SCHEMA: Schema = {
     ${KEY_PAGE_INDEXES_1}
     `,
     KEY_STATE_COLUMNS,
+    KEY_BATCHES,
   ],
 }
 
@@ -134,13 +142,22 @@ export function openGatewayStore(path: string): GatewayStore {
     return { type: 'new' }
   }
 
+  const batches = keyBatches(database)
+
   return {
     database,
+    batches,
 
     remember: (rows) => database.transaction(() => rows.map(rememberOne)),
+    rememberBatch: (request, batch) =>
+      database.transaction(() => {
+        const known = batches.byRequest(batch.principal, batch.requestId)
+        if (known !== undefined) return equalBytes(known.wish, batch.wish) ? { type: 'same', batch: known } : { type: 'conflict' }
+        return rememberOne(request).type === 'new' ? { type: 'new', batch: batches.insert(batch) } : { type: 'conflict' }
+      }),
     getRequest: (principal, requestId) => requestById.get({ principal, requestId }),
     requestBySignature: (signatureId) => requestBySignature.get({ signatureId }),
-    prune: (now, limit) => expire(now, limit).rows,
+    prune: (now, limit = PRUNE_LIMIT) => Math.max(expire(now, limit).rows, batches.prune(now, limit)),
 
     addKey: (key) =>
       database.transaction(() => {

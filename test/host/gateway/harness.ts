@@ -12,6 +12,8 @@ import { createCoordinatorClient, type HttpPeer } from '../../../src/host/gatewa
 import { createGatewayApp, type GatewayAppOptions } from '../../../src/host/gateway/gateway-app.ts'
 import { gatewayMetrics } from '../../../src/host/gateway/gateway-metrics.ts'
 import { createKeyAdmin } from '../../../src/host/gateway/key-admin.ts'
+import { createKeyBatchDesk } from '../../../src/host/gateway/key-batch-desk.ts'
+import { KeyBatchRunner } from '../../../src/host/gateway/key-batch-runner.ts'
 import { createKeyDirectory } from '../../../src/host/gateway/key-directory.ts'
 import { createKeyMaker } from '../../../src/host/gateway/key-maker.ts'
 import { createAuthenticator } from '../../../src/host/gateway/principal.ts'
@@ -36,6 +38,12 @@ export interface Gateway {
   app: App
   set: WholeKeySet
   store: GatewayStore
+  /** Makes the keys of batches; stopped at the end of a test and at a restart. */
+  runner: KeyBatchRunner
+  /** Whether users have something signed just now, for the runner. */
+  signing: boolean
+  /** What the runner told nobody else. */
+  unexpected: unknown[]
   sink: ReturnType<typeof logSink>
   /** What goes from gateway to coordinator; tests replace it to lose calls. */
   peer: HttpPeer
@@ -86,13 +94,15 @@ export function gateway(): Gateway {
     return Key.parse(await answer.json())
   }
   it.restart = (changes = {}) => {
+    void it.runner?.stop()
     it.store?.database.close()
     it.store = openGatewayStore(join(directory, 'gateway.sqlite'))
     const now = () => Date.now() + it.ahead
     const coordinator = createCoordinatorClient({ request: (request) => it.peer.request(request) })
+    const commits = groupCommit(it.store.database)
     const book = createRequestBook({
       store: it.store,
-      commits: groupCommit(it.store.database),
+      commits,
       signer: { id: 'cred_gateway', sign: (message) => ed25519.sign(message, seed) },
       audience: it.set.audience,
       lifeMs: 60_000,
@@ -101,6 +111,19 @@ export function gateway(): Gateway {
     })
     const directoryOfKeys = createKeyDirectory({ store: it.store, roster: it.set.roster, curves: nobleCurves, now })
     const metrics = createMetrics({ role: 'gateway', name: 'test' })
+    const makeKey = createKeyMaker({ coordinator, book, keys: directoryOfKeys })
+    const onUnexpected = (error: unknown): void => void it.unexpected.push(error)
+    it.runner = new KeyBatchRunner({
+      store: it.store,
+      commits,
+      book,
+      makeKey,
+      parties: 3,
+      now,
+      onUnexpected,
+      signing: () => it.signing,
+    })
+    const batches = createKeyBatchDesk({ store: it.store, commits, keys: directoryOfKeys, runner: it.runner, now, randomBytes })
     it.app = createGatewayApp({
       authenticate: createAuthenticator({ jwt: { issuer: ISSUER, audience: AUDIENCE, jwks }, principals: [] }),
       rateLimit: () => {},
@@ -111,7 +134,8 @@ export function gateway(): Gateway {
         curves: nobleCurves,
         metrics: gatewayMetrics(metrics),
       }),
-      makeKey: createKeyMaker({ coordinator, book, keys: directoryOfKeys }),
+      makeKey,
+      batches,
       changeKey: createKeyAdmin({ coordinator, book, keys: directoryOfKeys, roster: it.set.roster, curves: nobleCurves }),
       keys: directoryOfKeys,
       readSession: createSessionReader({ coordinator, book }),
@@ -125,11 +149,14 @@ export function gateway(): Gateway {
       info: { role: 'gateway', version: '0.1.0', platform: 'test' },
       ...changes,
     })
+    batches.resume()
   }
 
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), 'quorate-gateway-'))
     it.ahead = 0
+    it.unexpected = []
+    it.signing = false
     it.sink = logSink()
     it.set = wholeKeySet([
       { id: 'cred_gateway', tenant: 'gateway', alg: 'ed25519', publicKey: ed25519.getPublicKey(seed), digest: true },
@@ -155,6 +182,7 @@ export function gateway(): Gateway {
     it.restart()
   })
   afterEach(() => {
+    void it.runner.stop()
     it.store.database.close()
     rmSync(directory, { recursive: true, force: true })
   })

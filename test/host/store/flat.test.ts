@@ -20,6 +20,7 @@ const SMALL: readonly (readonly [step: RegExp, why: string])[] = [
   [/^SCAN (pairs|pair_checks)( |$)/, 'a row for each peer, and for each check under way'],
   [/^SCAN keys/, 'whether there is any: ends at the first row'],
   [/^SCAN data_key/, 'one row'],
+  [/^SCAN key_batches USING INDEX key_batches_open$/, 'at a start: those under way, of which there are 64'],
 ]
 
 describe.each(Object.keys(STORES))('the statements of a %s', (role) => {

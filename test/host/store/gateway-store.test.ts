@@ -1,10 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import {
+  type BatchRemembered,
   type GatewayKey,
   type GatewayRequest,
   type GatewayStore,
   openGatewayStore,
 } from '../../../src/host/store/gateway-store.ts'
+import type { KeyBatchRow, NewKeyBatch } from '../../../src/host/store/key-batches.ts'
 import { hash, LATER, NOW } from './drivers.ts'
 import { scratch } from './scratch.ts'
 
@@ -75,6 +77,78 @@ describe('requests', () => {
     const day = 24 * 60 * 60 * 1000
     expect([store.prune(NOW + day - 1), store.prune(NOW + day + 4, 3), store.prune(NOW + day + 4, 3)]).toEqual([0, 3, 2])
     expect(Array.from({ length: 10 }, (_, i) => store.getRequest('alice', `req_${i}`) === undefined).lastIndexOf(true)).toBe(4)
+  })
+})
+
+describe('batches of keys', () => {
+  const batch = (i: number, changes: Partial<NewKeyBatch> = {}): NewKeyBatch => ({
+    id: `op_${i}`,
+    principal: 'alice',
+    caller: '{}',
+    requestId: `req_${i}`,
+    wish: new Uint8Array(50).fill(i),
+    total: 3,
+    createdAt: NOW,
+    expiresAt: LATER,
+    ...changes,
+  })
+  const put = (of: NewKeyBatch): BatchRemembered =>
+    store.rememberBatch(
+      { ...request(0), requestId: of.requestId, bodyHash: hash(of.wish[0] ?? 0, 9), document: new Uint8Array(0) },
+      of,
+    )
+  const numberOf = (of: NewKeyBatch): number => (put(of) as { batch: KeyBatchRow }).batch.number
+
+  it('are the same with the same content, and one among all requests of a principal', () => {
+    expect(put(batch(1))).toMatchObject({ type: 'new', batch: { ...batch(1), made: 0, failed: 0, endedAt: null } })
+    reopen()
+    expect(put(batch(1, { id: 'op_again', createdAt: NOW + 5 }))).toMatchObject({
+      type: 'same',
+      batch: { id: 'op_1', createdAt: NOW },
+    })
+    expect(put(batch(1, { wish: new Uint8Array(50) }))).toEqual({ type: 'conflict' })
+    expect(store.remember([request(1)])).toEqual([{ type: 'conflict' }])
+    store.remember([request(2)])
+    expect(put(batch(2))).toEqual({ type: 'conflict' })
+    expect(store.batches.get('op_2')).toBeUndefined()
+    expect(store.batches.get('op_1')).toEqual(store.batches.byRequest('alice', 'req_1'))
+  })
+
+  it('count what ended, each item once, and end with the last', () => {
+    const number = numberOf(batch(1))
+    numberOf(batch(2))
+    const made = (position: number) => ({ position, keyId: hash(position), problem: null })
+    expect(store.batches.end(number, made(2), NOW)).toMatchObject({ made: 1, failed: 0, endedAt: null })
+    expect(store.batches.end(number, made(2), NOW)).toMatchObject({ made: 1, failed: 0 })
+    expect(store.batches.end(number, { position: 0, keyId: null, problem: 'no' }, NOW)).toMatchObject({ made: 1, failed: 1 })
+    reopen()
+    expect(store.batches.open().map(({ id }) => id)).toEqual(['op_1', 'op_2'])
+    expect(store.batches.end(number, made(1), NOW + 7)).toMatchObject({ made: 2, failed: 1, endedAt: NOW + 7 })
+    expect(store.batches.open().map(({ id }) => id)).toEqual(['op_2'])
+    expect(store.batches.ended(number, 0, 9)).toEqual([
+      { place: 1, ...made(2) },
+      { place: 2, position: 0, keyId: null, problem: 'no' },
+      { place: 3, ...made(1) },
+    ])
+    expect(store.batches.ended(number, 1, 1)).toMatchObject([{ place: 2 }])
+    expect(() => store.batches.end(number, { position: 9, keyId: null, problem: null }, NOW)).toThrow(/^CONSTRAINT/)
+  })
+
+  it('are forgotten 24 hours after they expired and not before they ended, so many items at a time', () => {
+    const day = 24 * 60 * 60 * 1000
+    for (const i of [1, 2, 3]) {
+      const number = numberOf(batch(i, { total: 5, expiresAt: NOW + i }))
+      for (let position = 0; position < (i === 3 ? 4 : 5); position++)
+        store.batches.end(number, { position, keyId: hash(position), problem: null }, NOW)
+    }
+    const left = () => [1, 2, 3].map((i) => store.batches.get(`op_${i}`) !== undefined)
+    store.prune(NOW + day, 3)
+    expect(left()).toEqual([true, true, true])
+    expect(store.prune(NOW + day + 1, 3)).toBe(3)
+    expect(left()).toEqual([true, true, true])
+    for (let calls = 0; store.prune(NOW + day + 9, 3) === 3; calls++) expect(calls).toBeLessThan(9)
+    expect(left()).toEqual([false, false, true])
+    expect(store.batches.ended((store.batches.get('op_3') as KeyBatchRow).number, 0, 9)).toHaveLength(4)
   })
 })
 
