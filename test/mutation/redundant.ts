@@ -107,6 +107,16 @@ export const REDUNDANT: readonly Redundant[] = [
     why: 'Zero times a point adds nothing either way; no set of ours has a zero coefficient.',
   },
   {
+    file: 'keygen/dkg.ts',
+    was: 'assertParties(env.parties)',
+    why: 'Below, the list has to be the roster’s, whose ids makeRoster has checked in the same way.',
+  },
+  {
+    file: 'hm/nonce-point.ts',
+    was: 'b !== null',
+    why: 'A multiple of a point that is not the identity is not the identity; the type checker wants it said.',
+  },
+  {
     file: 'hm/nonce-point.ts',
     was: 'point === null',
     why: 'A multiple of a point that is not the identity is not the identity; the type checker wants it said.',
