@@ -122,10 +122,10 @@ export const MISTAKES: Readonly<Record<string, Planted>> = {
     mistake: () => ({
       signerStore: (store) => {
         const active = (keyId: Uint8Array) => {
-          const row = store.getKey(keyId)
+          const row = store.keyForSigning(keyId)
           return row && { ...row, usage: 'active' as const }
         }
-        return { ...store, getKey: active, usable: () => true }
+        return { ...store, keyForSigning: active, usable: () => true }
       },
     }),
     plan: { updates: 6 },
