@@ -6,7 +6,7 @@ import type { EcdsaGroup } from '../../protocol/curve/group.ts'
 import { readInteger, requireLength, scalarEncoding, uniformScalar, writeInteger } from '../../protocol/curve/operands.ts'
 import { wipe } from '../../protocol/engine/bytes.ts'
 import { modular } from './modular.ts'
-import { pointCache } from './point-cache.ts'
+import { pointCache, pointReader } from './point-cache.ts'
 
 const { Point } = p256
 type Point = InstanceType<typeof Point>
@@ -27,31 +27,16 @@ const yOf = (point: Uncompressed): Uint8Array => point.subarray(33)
 
 /** A square root each, and one signature reads the same nonce points several times. About 250 bytes each. */
 const KNOWN_POINTS = 1024
-const known = pointCache<Uncompressed>(KNOWN_POINTS)
 
-/**
- * A point of somebody else. OpenSSL also reads the 65-byte and the one-byte forms; this project has one encoding per point
- * (attacks.md P-02). *public*
- */
-function decode(point: Uint8Array): Uncompressed {
-  const before = known.get(point)
-  if (before !== undefined) return before
-  const decoded = convert(point)
-  known.set(point, decoded)
-  return decoded
-}
-
-/** As {@link decode}, and remembers nothing: a point of our own may be as secret as what was multiplied for it (S4, S5 of DKLs23). */
-const read = (point: Uint8Array): Uncompressed => known.get(point) ?? convert(point)
-
-function convert(point: Uint8Array): Uncompressed {
+/** OpenSSL also reads the 65-byte and the one-byte forms; this project has one encoding per point (attacks.md P-02). */
+const { decode, read, isPoint } = pointReader<Uncompressed>(KNOWN_POINTS, (point) => {
   if (point.length !== 33) throw notAPoint()
   try {
     return ECDH.convertKey(point, CURVE, undefined, undefined, 'uncompressed') as Buffer
   } catch {
     throw notAPoint()
   }
-}
+})
 
 /** Sums are noble's, from coordinates that OpenSSL has found. *public* */
 const parse = (point: Uncompressed): Point =>
@@ -183,14 +168,7 @@ export function nativeP256(): NativeP256 {
       return scalars.negAssign(acc)
     },
 
-    isPoint(bytes) {
-      try {
-        decode(bytes)
-        return true
-      } catch {
-        return false
-      }
-    },
+    isPoint,
 
     baseMul(scalar) {
       requireScalar(scalar)

@@ -4,7 +4,7 @@ import type { EcdsaGroup, Group } from '../../protocol/curve/group.ts'
 import { readInteger, requireLength, scalarEncoding, uniformScalar } from '../../protocol/curve/operands.ts'
 import { concat, equalBytes, wipe } from '../../protocol/engine/bytes.ts'
 import type { LibSecp256k1 } from './bindings.ts'
-import { pointCache } from './point-cache.ts'
+import { pointReader } from './point-cache.ts'
 
 const ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n
 const { requireScalar, ...encoding } = scalarEncoding(ORDER, 'big')
@@ -32,37 +32,14 @@ function requireCompressed(point: Uint8Array): void {
  * nothing: a sum that starts at zero is public knowledge, and an honest secret is zero with probability 2^-256.
  */
 export function nativeSecp256k1(lib: LibSecp256k1): EcdsaGroup {
-  const known = pointCache<Uncompressed>(KNOWN_POINTS)
-
-  function convert(point: Uint8Array): Uncompressed {
+  const { decode, read, isPoint, known } = pointReader<Uncompressed>(KNOWN_POINTS, (point) => {
     requireCompressed(point)
     try {
       return lib.publicKeyConvert(point, false)
     } catch {
       throw notAPoint()
     }
-  }
-
-  /** A point of somebody else. *public* */
-  function decode(point: Uint8Array): Uncompressed {
-    const before = known.get(point)
-    if (before !== undefined) return before
-    const decoded = convert(point)
-    known.set(point, decoded)
-    return decoded
-  }
-
-  /** As {@link decode}, and remembers nothing: a point of our own may be as secret as what was multiplied for it (S4, S5 of DKLs23). */
-  const read = (point: Uint8Array): Uncompressed => known.get(point) ?? convert(point)
-
-  function isPoint(bytes: Uint8Array): boolean {
-    try {
-      decode(bytes)
-      return true
-    } catch {
-      return false
-    }
-  }
+  })
 
   function addAssign(acc: Uint8Array, b: Uint8Array): Uint8Array {
     requireScalar(acc)
@@ -186,7 +163,7 @@ export function nativeSecp256k1(lib: LibSecp256k1): EcdsaGroup {
       // (x, -y): y is never 0, so its parity changes.
       const out = Uint8Array.from(point)
       out[0] = (out[0] as number) ^ 1
-      if (opened === undefined) convert(point)
+      if (opened === undefined) read(point)
       else known.set(out, lib.publicKeyNegate(opened, false))
       return out
     },
