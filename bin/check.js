@@ -61,7 +61,7 @@ export async function check(root, node, args) {
     const code = await run(
       'vitest/vitest.mjs',
       ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...filters],
-      long ? { QUORATE_LONG: '1' } : {},
+      { NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/compiled'), ...(long ? { QUORATE_LONG: '1' } : {}) },
     )
     // No report: vitest itself broke, which is one failure.
     const { passed, failed, skipped } = existsSync(report)

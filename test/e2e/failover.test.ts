@@ -56,10 +56,10 @@ describe('ECDSA without a break, when one of three signers', () => {
       await ready('hm', 'all pairs set up')
       const { sent, end: stop } = load()
       try {
-        await sleep(2000)
+        await sleep(1000)
         begin()
         const gone = performance.now()
-        await sleep(5000)
+        await sleep(3500)
         end()
         const back = performance.now()
         await until('all up', 30_000, async () =>
@@ -70,7 +70,7 @@ describe('ECDSA without a break, when one of three signers', () => {
         expect(performance.now() - up).toBeLessThan(10_000)
         stop()
         const answers = await Promise.all(sent.map(({ answer }) => answer))
-        expect(sent.length).toBeGreaterThan(PER_SECOND * 5)
+        expect(sent.length).toBeGreaterThan(PER_SECOND * 4)
         const made = answers.map((answer, i) => {
           const { message, at } = sent[i] as Sent
           expect(answer.status, JSON.stringify(answer.body)).toBe(200)
@@ -92,21 +92,4 @@ describe('ECDSA without a break, when one of three signers', () => {
     },
     90_000,
   )
-
-  it('with two of them gone: 503, naming both', async () => {
-    set.signal(1, 'SIGKILL')
-    set.signal(2, 'SIGKILL')
-    await until('quorum lost', 15_000, async () =>
-      (await set.call('GET', '/api/v1/set')).body.quorum === 'lost' ? true : undefined,
-    )
-    const refused = await set.call('POST', '/api/v1/sign', { key_id: key.id, payload: payloadOf(SCHEME, new Uint8Array(3)) })
-    expect([refused.status, refused.body.code, refused.body.missing]).toEqual([
-      503,
-      'quorum_unavailable',
-      ['signer-1', 'signer-2'],
-    ])
-    set.revive(1)
-    set.revive(2)
-    await ready('hm', 'all back')
-  }, 60_000)
 })

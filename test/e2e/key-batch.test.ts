@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type DevSet, startDevSet, until } from './dev-set.ts'
 import { expectValid, payloadOf, SCHEMES, type Scheme } from './verify.ts'
 
-const EACH = 10
+const EACH = 6
 const TOTAL = EACH * SCHEMES.length
 const BODY = { items: SCHEMES.map((scheme) => ({ scheme, count: EACH, label: 'batch' })), request_id: 'req_batch' }
 
@@ -34,14 +34,14 @@ it('a batch of keys outlives every host: gateway, signer and coordinator are kil
   appendFileSync(`${set.line.data}/gateway/host.env`, '\nQUORATE_REQUEST_LIFE_MS=1000\n')
   set.reviveHost('gateway')
   // By itself: nobody asks again.
-  await made(10)
+  await made(8)
   set.signal(3, 'SIGKILL')
   const degraded = await until('degraded', 15_000, async () =>
     (await set.call('GET', '/api/v1/set')).body?.quorum === 'degraded' ? await read() : undefined,
   )
   expect([degraded.state, degraded.failed]).toEqual(['running', 0])
   set.revive(3)
-  await made(degraded.made + 5)
+  await made(degraded.made + 3)
   process.kill(set.line.coordinator_pid, 'SIGKILL')
   set.reviveHost('coordinator')
   await made(TOTAL)

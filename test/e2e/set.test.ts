@@ -51,8 +51,8 @@ describe('a 2-of-3 set of five processes', () => {
     expectValid(keys[scheme], message, answer.body.signature)
   })
 
-  it('mixed schemes and concurrency: every one of some hundred signatures is right', async () => {
-    const jobs = Array.from({ length: 300 }, (_, i) => ({
+  it('mixed schemes and concurrency: every one of a hundred signatures is right', async () => {
+    const jobs = Array.from({ length: 120 }, (_, i) => ({
       scheme: SCHEMES[i % SCHEMES.length] as Scheme,
       message: text(`message ${i}`),
     }))

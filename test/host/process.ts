@@ -13,9 +13,11 @@ export interface Run {
   readonly ended: Promise<number | string>
 }
 
-/** Killed with the test, whatever it does. QUORATE_ settings of the shell that runs the tests are kept out. */
+/** Killed with the test, whatever it does. Settings of the shell that runs the tests are kept out, but for where compiled code is kept. */
 export function start(args: readonly string[], env: Readonly<Record<string, string>> = {}, cwd?: string): Run {
-  const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(QUORATE|npm|VITEST|NODE)_/i.test(name)))
+  const clean = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(QUORATE|npm|VITEST|NODE(?!_COMPILE_CACHE))_/i.test(name)),
+  )
   const child = spawn(process.execPath, [...args], {
     env: { ...clean, ...env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

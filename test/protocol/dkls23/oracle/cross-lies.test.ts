@@ -4,9 +4,9 @@ import { Fault } from '../../../../src/protocol/engine/fault.ts'
 import { inboxesOf, signerTape, signingScript } from './as-production.ts'
 import { feed } from './drive.ts'
 import { assembled } from './expect-same.ts'
-import { type Lie, lied, type Scene, sceneOf, scenes, type Verdict } from './negative.ts'
+import { LIED_TO, type Lie, lied, sceneOf, type Verdict } from './negative.ts'
 import type { SignerInput } from './signing.ts'
-import { setups } from './vectors.ts'
+import { type Scene, scenes, setups } from './vectors.ts'
 
 interface Published {
   readonly lies: readonly (Lie & { readonly expect: Verdict })[]
@@ -57,7 +57,7 @@ describe('a lie in one field: the code and the culprit that the vectors say', ()
   let all: ReadonlyMap<string, Scene> = new Map()
 
   beforeAll(() => {
-    all = scenes(setups())
+    all = scenes(setups(), LIED_TO)
   }, 120_000)
 
   it.each(published.lies)('production: $change in $case: $expect', { timeout: 60_000 }, (lie) => {

@@ -40,7 +40,7 @@ describe('oracle and production sign', () => {
         const { session, inputs } = dealtSession(o)
         expectSame(session, inputs, runSigning(session, inputs))
       }),
-      { numRuns: 8 },
+      { numRuns: 5 },
     )
   })
 

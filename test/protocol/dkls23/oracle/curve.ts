@@ -44,7 +44,10 @@ export const P256: Curve = {
   },
 }
 
-export const mod = (value: bigint, modulus: bigint): bigint => ((value % modulus) + modulus) % modulus
+export function mod(value: bigint, modulus: bigint): bigint {
+  const rest = value % modulus
+  return rest < 0n ? rest + modulus : rest
+}
 
 /** Extended Euclid. */
 export function inverse(value: bigint, modulus: bigint): bigint {
@@ -80,10 +83,12 @@ function lower({ p }: Curve, [x, y, z]: Jacobian): Point {
 
 function double({ p, a }: Curve, [x, y, z]: Jacobian): Jacobian {
   if (z === 0n || y === 0n) return IDENTITY
-  const s = mod(4n * x * y * y, p)
-  const m = mod(3n * x * x + a * z ** 4n, p)
+  const y2 = (y * y) % p
+  const z2 = a === 0n ? 0n : (z * z) % p
+  const s = (4n * x * y2) % p
+  const m = mod(3n * x * x + a * z2 * z2, p)
   const x3 = mod(m * m - 2n * s, p)
-  return [x3, mod(m * (s - x3) - 8n * y ** 4n, p), mod(2n * y * z, p)]
+  return [x3, mod(m * (s - x3) - 8n * y2 * y2, p), (2n * y * z) % p]
 }
 
 function plus(curve: Curve, one: Jacobian, two: Jacobian): Jacobian {
@@ -92,14 +97,16 @@ function plus(curve: Curve, one: Jacobian, two: Jacobian): Jacobian {
   const [x2, y2, z2] = two
   if (z1 === 0n) return two
   if (z2 === 0n) return one
-  const u1 = mod(x1 * z2 * z2, p)
-  const h = mod(x2 * z1 * z1 - u1, p)
-  const s1 = mod(y1 * z2 ** 3n, p)
-  const r = mod(y2 * z1 ** 3n - s1, p)
+  const [zz1, zz2] = [(z1 * z1) % p, (z2 * z2) % p]
+  const u1 = (x1 * zz2) % p
+  const h = mod(x2 * zz1 - u1, p)
+  const s1 = (y1 * ((zz2 * z2) % p)) % p
+  const r = mod(y2 * ((zz1 * z1) % p) - s1, p)
   if (h === 0n) return r === 0n ? double(curve, one) : IDENTITY
-  const h2 = mod(h * h, p)
-  const x3 = mod(r * r - h2 * h - 2n * u1 * h2, p)
-  return [x3, mod(r * (u1 * h2 - x3) - s1 * h2 * h, p), mod(h * z1 * z2, p)]
+  const h2 = (h * h) % p
+  const [h3, v] = [(h2 * h) % p, (u1 * h2) % p]
+  const x3 = mod(r * r - h3 - 2n * v, p)
+  return [x3, mod(r * (v - x3) - s1 * h3, p), (((h * z1) % p) * z2) % p]
 }
 
 export const add = (curve: Curve, ...points: readonly Point[]): Point =>

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
-import { negativeVectors, scenes } from './negative.ts'
-import { setups, setupVectors, signingVectors } from './vectors.ts'
+import { LIED_TO, negativeVectors } from './negative.ts'
+import { scenes, setups, setupVectors, signingVectors } from './vectors.ts'
 
 /** Writes ../vectors/*.json. Run it after a deliberate change of the protocol only, with a new VERSION. */
 
@@ -9,5 +9,5 @@ const write = (name: string, data: object): void =>
 
 const all = setups()
 write('setups', setupVectors(all))
-write('signing', signingVectors(all))
-write('lies', negativeVectors(scenes(all)))
+write('signing', signingVectors(scenes(all)))
+write('lies', negativeVectors(scenes(all, LIED_TO)))

@@ -2,11 +2,10 @@ import { toBits } from './bits.ts'
 import { SECP256K1 } from './curve.ts'
 import { pack, unpack } from './framing.ts'
 import { integer } from './hashing.ts'
-import { inboxOf, runSigning, type Transcript } from './run.ts'
+import { inboxOf } from './run.ts'
 import { Failure } from './rvole.ts'
-import type { Setup } from './setups.ts'
-import { type Answer, assemble, type Extend, type Multiply, type Session, Signer, type SignerInput } from './signing.ts'
-import { CASES, caseOf, hex } from './vectors.ts'
+import { type Answer, assemble, type Extend, type Multiply, Signer, type SignerInput } from './signing.ts'
+import { hex, type Scene } from './vectors.ts'
 
 /** One session of the vectors in which signer `from` lies to signer `to` in one place, and what has to come of it. */
 export interface Lie {
@@ -71,13 +70,6 @@ export function changed<T extends Extend | Multiply | Answer>(
   if (inner === undefined) return changeIn(fields, field as string, change) as unknown as T
   const body = changeInside(fields['rvole'] as Uint8Array, field === 'one' ? ONE : TWO, inner, change)
   return { ...fields, rvole: body } as unknown as T
-}
-
-/** A session of the vectors, its honest transcript, and the same with a liar whose inputs are wrong. */
-export interface Scene {
-  readonly session: Session
-  readonly inputs: ReadonlyMap<number, SignerInput>
-  readonly run: Transcript
 }
 
 /** Messages of honest signers, but for those that the liar's other inputs make. No signer looks at them here. */
@@ -215,16 +207,7 @@ function liesIn(name: string, { session, inputs, run }: Scene): readonly Lie[] {
 }
 
 /** The sessions in which lies are told: two signers on secp256k1, three on P-256. */
-const LIED_TO = ['quorate/vectors/1/secp256k1/2-of-2', 'quorate/vectors/1/p256/3-of-5']
-
-export function scenes(all: readonly Setup[]): ReadonlyMap<string, Scene> {
-  return new Map(
-    CASES.filter(({ name }) => LIED_TO.includes(name)).map((c) => {
-      const { session, inputs } = caseOf(c, all)
-      return [c.name, { session, inputs, run: runSigning(session, inputs) }]
-    }),
-  )
-}
+export const LIED_TO = ['quorate/vectors/1/secp256k1/2-of-2', 'quorate/vectors/1/p256/3-of-5']
 
 export const liesOf = (all: ReadonlyMap<string, Scene>): readonly Lie[] =>
   [...all].flatMap(([name, scene]) => liesIn(name, scene))

@@ -100,9 +100,16 @@ export const CASES: readonly Case[] = [
   })),
 )
 
+/** A session and its honest transcript. */
+export interface Scene {
+  readonly session: Session
+  readonly inputs: ReadonlyMap<number, SignerInput>
+  readonly run: Transcript
+}
+
 /** A dealt session whose pairs hold the set-ups of the vectors. */
-export function caseOf(c: Case, all: readonly Setup[]): ReturnType<typeof dealtSession> {
-  const { session, inputs } = dealtSession(c)
+function sceneOf(c: Case, all: readonly Setup[]): Scene {
+  const { session, inputs: dealt } = dealtSession(c)
   const pairs = (id: number): ReadonlyMap<number, PairSeeds> =>
     new Map(
       all
@@ -113,8 +120,13 @@ export function caseOf(c: Case, all: readonly Setup[]): ReturnType<typeof dealtS
             : [min, { asAlice: back.forAlice, asBob: forth.forBob, zseed }],
         ),
     )
-  return { session, inputs: new Map([...inputs].map(([id, input]) => [id, { ...input, pairs: pairs(id) }])) }
+  const inputs = new Map([...dealt].map(([id, input]) => [id, { ...input, pairs: pairs(id) }]))
+  return { session, inputs, run: runSigning(session, inputs) }
 }
+
+/** By the name of the case: all, or those named. */
+export const scenes = (all: readonly Setup[], names = CASES.map(({ name }) => name)): ReadonlyMap<string, Scene> =>
+  new Map(CASES.filter(({ name }) => names.includes(name)).map((c) => [c.name, sceneOf(c, all)]))
 
 function pairVector(
   session: Session,
@@ -172,9 +184,7 @@ function pairVector(
   }
 }
 
-export function signingVector(c: Case, all: readonly Setup[]): object {
-  const { session, inputs } = caseOf(c, all)
-  const run = runSigning(session, inputs)
+function signingVector(c: Case, { session, inputs, run }: Scene): object {
   const { signers } = c
   return {
     name: c.name,
@@ -217,8 +227,8 @@ export function signingVector(c: Case, all: readonly Setup[]): object {
   }
 }
 
-export const signingVectors = (all: readonly Setup[]): object => ({
+export const signingVectors = (all: ReadonlyMap<string, Scene>): object => ({
   format: 'quorate dkls23 signing',
   version: VERSION,
-  cases: CASES.map((c) => signingVector(c, all)),
+  cases: CASES.map((c) => signingVector(c, all.get(c.name) as Scene)),
 })
