@@ -3,7 +3,7 @@ import { type Answer, arrivals, openLoop } from './load.ts'
 import { makeKeys } from './make-keys.ts'
 import { type Gate, type Part, quantile, type Row } from './report.ts'
 import type { RunningSet } from './running-set.ts'
-import { ready, SIGNER, withoutSigner } from './signer-outage.ts'
+import { OUTAGE_CALLERS, ready, SIGNER, withoutSigner } from './signer-outage.ts'
 import { errorsOf, judge, latencies, measureSigning, sustained, wholeSetMs } from './signing-load.ts'
 import { type Key, type SigningShot, signingShots } from './signing-requests.ts'
 import { verifyAll } from './verify-all.ts'
@@ -154,7 +154,7 @@ async function degraded(
   options: BenchOptions,
 ): Promise<{ readonly row: Row; readonly gate: Gate }> {
   await withoutSigner(set)
-  const load = await measureSigning(set, 'coordinator', keys, { ...options, rate: undefined })
+  const load = await measureSigning(set, 'coordinator', keys, { ...options, concurrency: OUTAGE_CALLERS, rate: undefined })
   set.revive(SIGNER)
   const figure = sustained(load)
   const times = latencies(load.judged)

@@ -1,4 +1,4 @@
-import type { Dispatcher } from 'undici'
+import { connectionsFor, openConnections } from './connections.ts'
 import { arrivals, closedLoop, openLoop, type Target } from './load.ts'
 import { quantile, type Row } from './report.ts'
 import type { RunningSet } from './running-set.ts'
@@ -17,12 +17,9 @@ export interface Lengths {
   readonly seconds: number
 }
 
-const SPARE = 1.25
-
 /** A point of a curve: what so many callers get, each with one call after the other. */
 export async function closedPoint({ set, form, keys }: Callers, callers: number, { warm, seconds }: Lengths): Promise<Observed> {
-  // A few more than callers, since pools take turns whether they are busy or not.
-  const target = await openConnections(set, form, Math.ceil(callers * (callers > WAVE ? SPARE : 1)))
+  const target = await openConnections(set, form, connectionsFor(callers))
   try {
     // Has everything compiled and fills caches.
     const before = await closedLoop(target, endless(set, form, keys), callers, warm)
@@ -46,38 +43,6 @@ export function closedRow(point: Observed): Row {
     'items per session': point.batch,
     errors: errorsOf(point.judged.errors),
     verified: point.verified,
-  }
-}
-
-/** Handshakes at a time: a thousand at once would time each other out. */
-const WAVE = 100
-
-/**
- * So many connections, all of them opened beforehand. In pools that take turns, since one pool of all would use the first ones again instead
- * of opening more.
- */
-export async function openConnections(set: RunningSet, form: Form, count: number): Promise<Target> {
-  const pools: Dispatcher[] = []
-  for (let left = count; left > 0; left -= WAVE) {
-    const size = Math.min(WAVE, left)
-    const pool = set.connect(form, size)
-    pools.push(pool)
-    const gets = Array.from({ length: size }, () => ({ path: '/health' }))
-    await openLoop(
-      { pool, headers: {} },
-      gets,
-      gets.map(() => 0),
-    )
-  }
-  let turn = 0
-  return {
-    pool: {
-      dispatch: (options, handler) => (pools[turn++ % pools.length] as Dispatcher).dispatch(options, handler),
-      destroy: async () => {
-        await Promise.all(pools.map((pool) => pool.destroy()))
-      },
-    },
-    headers: set.headers[form],
   }
 }
 

@@ -1,5 +1,6 @@
 import type { BenchOptions } from './arguments.ts'
-import { type Callers, type OpenPoint, openConnections, openPoint } from './load-points.ts'
+import { openConnections } from './connections.ts'
+import { type Callers, type OpenPoint, openPoint } from './load-points.ts'
 import { type Gate, quantile, type Row, type Table } from './report.ts'
 
 /** Of the capacity. */

@@ -7,7 +7,7 @@ import { plainRequests } from './plain-requests.ts'
 import { usageOf } from './process-usage.ts'
 import { type Part, quantile, type Row, type Table } from './report.ts'
 import type { RunningSet } from './running-set.ts'
-import { recovered, SIGNER, withoutSigner } from './signer-outage.ts'
+import { OUTAGE_CALLERS, recovered, SIGNER, withoutSigner } from './signer-outage.ts'
 import { latencies, measureLatency, measureSigning, sustained } from './signing-load.ts'
 import { type Key, SCHEMES, type Scheme } from './signing-requests.ts'
 import type { Figure } from './targets.ts'
@@ -83,7 +83,10 @@ async function glance(
   // Nobody signs with fewer than the threshold.
   if (running.line.parties === running.line.threshold) return figures
   await withoutSigner(running)
-  figures.push({ target: 'degraded', figure: sustained(await measureSigning(running, FORM, ecdsa, brief)) })
+  figures.push({
+    target: 'degraded',
+    figure: sustained(await measureSigning(running, FORM, ecdsa, { ...brief, concurrency: OUTAGE_CALLERS })),
+  })
   running.revive(SIGNER)
   return figures
 }

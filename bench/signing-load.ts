@@ -1,5 +1,6 @@
 import process from 'node:process'
 import type { BenchOptions } from './arguments.ts'
+import { openConnections } from './connections.ts'
 import { type Answer, arrivals, closedLoop, openLoop, type Run, type Target } from './load.ts'
 import { type Usage, usageOf } from './process-usage.ts'
 import { quantile } from './report.ts'
@@ -9,8 +10,10 @@ import { batchOf, between, scrape, type Window } from './stages.ts'
 import { verifyAll } from './verify-all.ts'
 import type { Claimed } from './verify-signature.ts'
 
-/** More than the calls under way at any rate that is sustained; when it is not, calls wait here and their time runs. */
+/** More than the calls under way at a light load. */
 const CONNECTIONS = 128
+/** For one caller: of an open loop more calls are under way at times than there were callers when the capacity was found. */
+const PER_CALLER = 2
 /** Of the capacity: the first at which the set keeps up without errors is the sustained rate. */
 const SHARES = [0.8, 0.65, 0.5]
 /** A set that answers this late is not keeping up, whatever it answers in the end. */
@@ -119,9 +122,9 @@ export async function measureSigning(
   keys: readonly Key[],
   options: BenchOptions,
 ): Promise<Measured> {
-  const target = { pool: set.connect(form, CONNECTIONS), headers: set.headers[form] }
+  const { concurrency, quick } = options
+  const target = await openConnections(set, form, PER_CALLER * concurrency)
   try {
-    const { concurrency, quick } = options
     const warm = await closedLoop(target, endless(set, form, keys), concurrency, quick ? 1.2 : 5)
     const capacity = await findCapacity(set, form, keys, target, warm, options)
     let measured: Measured | undefined
