@@ -32,7 +32,7 @@ export async function http(options: BenchOptions, set: RunningSet): Promise<Part
   await recovered(set)
   for (const { form, scheme, brief } of plan(options)) {
     const { keys } = await makeKeys(set, form, scheme, options.keys)
-    const load = await measureSigning(set, form, keys, brief ? { ...options, seconds: Math.min(2, options.seconds) } : options)
+    const load = await measureSigning(set, form, keys, brief ? briefly(options) : options)
     loads.push(load)
     figures.push(...rateFigures(load))
     if (brief) continue
@@ -43,7 +43,7 @@ export async function http(options: BenchOptions, set: RunningSet): Promise<Part
   }
   return {
     tables: [
-      { title: `signing, open loop of ${options.seconds} s, every signature verified`, rows: loads.map(loadRow) },
+      { title: 'signing, open loop, every signature verified', rows: loads.map(loadRow) },
       { title: 'processor time per signature, ms (of which main thread)', rows: loads.map(cpuRow) },
       ...stages,
       {
@@ -93,15 +93,22 @@ export const memoryFigures = ({ hosts }: RunningSet): readonly Figure[] =>
       return usage === undefined ? [] : [{ target: 'memory', figure: usage.peakMib }]
     })
 
-/** Quick: what gates in full, the rest as a sign of life. */
-function plan({ quick, form: only, scheme: alone }: BenchOptions) {
+const briefly = (options: BenchOptions): BenchOptions => ({
+  ...options,
+  seconds: Math.min(options.quick ? 2 : 8, options.seconds),
+})
+
+/** Whole: what gates in full, the rest briefly; quick: what gates, the rest as a sign of life; of one scheme everything in full. */
+function plan({ quick, whole, form: only, scheme: alone }: BenchOptions) {
   const isWanted = (form: Form, scheme: Scheme): boolean =>
     alone !== undefined ? scheme === alone : !quick || form === 'coordinator' || scheme === 'ecdsa-secp256k1'
+  const isMain = (form: Form, scheme: Scheme): boolean =>
+    scheme === 'ecdsa-secp256k1' || (!quick && form === 'coordinator' && RATE_TARGETS[scheme] !== undefined)
   return FORMS.filter((form) => only === undefined || form === only).flatMap((form) =>
     SCHEMES.filter((scheme) => isWanted(form, scheme)).map((scheme) => ({
       form,
       scheme,
-      brief: quick && alone === undefined && scheme !== 'ecdsa-secp256k1',
+      brief: (quick || whole) && alone === undefined && !isMain(form, scheme),
     })),
   )
 }
@@ -116,6 +123,7 @@ const latencyColumns = (times: readonly number[]): Row => ({
 const loadRow = (load: Measured): Row => ({
   form: load.form,
   scheme: load.scheme,
+  seconds: Math.round(load.run.seconds),
   'closed loop /s': load.capacity,
   'offered /s': load.offered,
   'sustained /s': sustained(load),

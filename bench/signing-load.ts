@@ -122,15 +122,15 @@ export async function measureSigning(
   keys: readonly Key[],
   options: BenchOptions,
 ): Promise<Measured> {
-  const { concurrency, quick } = options
+  const { concurrency, seconds } = options
   const target = await openConnections(set, form, PER_CALLER * concurrency)
   try {
-    const warm = await closedLoop(target, endless(set, form, keys), concurrency, quick ? 1.2 : 5)
+    const warm = await closedLoop(target, endless(set, form, keys), concurrency, Math.min(5, 0.4 * seconds))
     const capacity = await findCapacity(set, form, keys, target, warm, options)
     let measured: Measured | undefined
     for (const share of SHARES) {
       const offered = options.rate ?? Math.max(1, Math.floor(capacity * share))
-      measured = await sustain(set, form, keys, target, { capacity, offered, seconds: options.seconds })
+      measured = await sustain(set, form, keys, target, { capacity, offered, seconds })
       if (measured.keptUp || options.rate !== undefined) break
     }
     return measured as Measured
@@ -145,9 +145,10 @@ async function findCapacity(
   keys: readonly Key[],
   target: Target,
   warm: Run<SigningShot>,
-  { concurrency, quick }: BenchOptions,
+  options: BenchOptions,
 ): Promise<number> {
-  const seconds = quick ? 1.5 : 8
+  const { concurrency } = options
+  const seconds = Math.min(8, options.seconds / 2)
   // Made beforehand, and enough for a set that has become twice as fast since its warm-up.
   const count = Math.ceil((2 * seconds * warm.answers.length) / warm.seconds) + concurrency
   const shots = signingShots(set, form, keys, count)
