@@ -22,6 +22,8 @@ export interface MailboxOptions<Item> {
   readonly maxInFlight: number
   /** Runs one batch to its end; settles every item itself and never rejects. */
   readonly run: (batch: readonly Item[]) => Promise<void>
+  /** Whether the host has so much to do that a batch is worth waiting for; never, if absent. */
+  readonly isBusy?: () => boolean
   readonly timers?: Timers
 }
 
@@ -102,7 +104,8 @@ export class Mailbox<Item> {
   }
 
   #isWorthABatch(): boolean {
-    const beyond = this.#inFlight - FREE_BATCHES + 1
+    const free = this.#o.isBusy?.() === true ? 1 : FREE_BATCHES
+    const beyond = this.#inFlight - free + 1
     return this.#waiting.length >= Math.max(1, beyond * ITEMS_PER_BATCH) || (this.#waiting.length > 0 && this.#fillsABatch())
   }
 

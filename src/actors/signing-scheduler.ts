@@ -42,6 +42,8 @@ export interface SigningSchedulerOptions {
   readonly onSession: (report: SessionReport) => void
   /** For the log: an exception that no peer and no overload can cause. */
   readonly onBug: (error: unknown) => void
+  /** As the mailbox's. */
+  readonly isBusy?: () => boolean
   readonly timers?: Timers
 }
 
@@ -125,7 +127,7 @@ export class SigningScheduler {
     const name = `${scheme}:${threshold}`
     let mailbox = this.#mailboxes.get(name)
     if (mailbox === undefined) {
-      const { capacity, maxBatch, maxInFlight, engines } = this.#o
+      const { capacity, maxBatch, maxInFlight, engines, isBusy } = this.#o
       mailbox = new Mailbox({
         capacity,
         capacityBytes: MAX_WAITING_BYTES,
@@ -133,6 +135,7 @@ export class SigningScheduler {
         maxBatchBytes: MAX_BATCH_BYTES,
         bytesOf: ({ item }) => item.request.document.length + item.input.length,
         maxInFlight,
+        ...(isBusy && { isBusy }),
         run: (jobs) => this.#run(jobs, run),
         timers: this.#timers,
       })

@@ -55,6 +55,28 @@ describe('a mailbox', () => {
     expect([box.waiting, box.inFlight]).toEqual([1, 2])
   })
 
+  it('has one batch under way while the host is busy, and two again when it is not; a large one goes beside it all the same', async () => {
+    let isBusy = true
+    const { box, put, batches, names } = mailbox({ maxInFlight: 3, capacity: 100, maxBatch: () => 20, isBusy: () => isBusy })
+    for (const item of 'abc') {
+      put(item)
+      await turn()
+    }
+    expect([names(), box.waiting]).toEqual([['a'], 2])
+    put('d'.repeat(14))
+    await turn()
+    expect(names()).toEqual(['a', `bc${'d'.repeat(14)}`])
+    batches[0]?.end()
+    put('e')
+    await turn()
+    await turn()
+    expect([names().length, box.waiting]).toEqual([2, 1])
+    isBusy = false
+    put('f')
+    await turn()
+    expect(names()[2]).toBe('ef')
+  })
+
   it('begins further batches beside two only when they are large, and never asks for more than a batch may hold', async () => {
     const { put, names } = mailbox({ maxInFlight: 5, capacity: 200, maxBatch: () => 24 })
     const letters = 'abcdefghijklmnopqrstuvwxyz'

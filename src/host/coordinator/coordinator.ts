@@ -54,6 +54,8 @@ export interface CoordinatorOptions {
   readonly onSigned: (times: RequestTimes) => void
   readonly onPair: (event: PairEvent) => void
   readonly log: Logger
+  /** Whether the main thread has so much to do that a batch is worth waiting for; never, if absent. */
+  readonly isBusy?: () => boolean
   readonly times?: CoordinatorTimes
   readonly timers?: Timers
 }
@@ -145,6 +147,7 @@ export function createCoordinator(o: CoordinatorOptions) {
     maxBatch: config.maxBatch,
     maxInFlight: config.batchesInFlight,
     assemble: o.assemble,
+    ...(o.isBusy && { isBusy: o.isBusy }),
     timers,
     onBug: (err) => log.error({ err }, 'a signing session broke'),
     onSession: (report) => {

@@ -6,6 +6,7 @@ import { MAX_REPLY } from '../../protocol/frames/signer-frames.ts'
 import { createPeerClient } from '../../transport/peer-client.ts'
 import { serveTls } from '../../transport/tls-server.ts'
 import { createCoordinatorApp } from '../api/coordinator-app.ts'
+import { busyThread } from '../busy-thread.ts'
 import { clockWatch } from '../clock-watch.ts'
 import type { CoordinatorConfig } from '../config/config.ts'
 import { createCoordinator } from '../coordinator/coordinator.ts'
@@ -74,6 +75,7 @@ export async function startCoordinator(
     onSession: (report) => counted?.session(report),
     onSigned: (times) => counted?.signed(times),
     onPair: (event) => counted?.pair(event),
+    isBusy: busyThread(),
     log,
   })
   counted = coordinatorMetrics(metrics, { load: () => scheduler.load(), monitor, engines, pairs, names })
