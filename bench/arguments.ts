@@ -75,7 +75,7 @@ Options
   --json             only the JSON line
   --keys N           keys per scheme (20; quick: 5)
   --seconds N        length of the open-loop window (30; quick: 3); of failover: of each of its two (24 at least)
-  --concurrency N    callers of the closed loop that finds the capacity (512)
+  --concurrency N    callers of the closed loop that finds the capacity (512; quick: 128)
   --rate N           requests a second of the open loop (80 % of what the closed loop reached; failover: 100)
   --form NAME        coordinator or gateway alone
   --scheme NAME      one scheme alone, such as ecdsa-secp256k1
@@ -106,7 +106,7 @@ export function readArguments(args: readonly string[]): Wanted {
       whole: part === undefined,
       keys: positive('keys', values.keys) ?? (quick ? 5 : 20),
       seconds: positive('seconds', values.seconds) ?? (quick ? 3 : 30),
-      concurrency: positive('concurrency', values.concurrency) ?? 512,
+      concurrency: positive('concurrency', values.concurrency) ?? (quick ? 128 : 512),
       rate: positive('rate', values.rate),
       long: values.long === true,
       svg: values.svg,

@@ -14,6 +14,8 @@ import type { Figure } from './targets.ts'
 
 const FORM = 'coordinator'
 const GLANCE_SECONDS = 4
+/** Connections for more would take longer to open than the load lasts. */
+const GLANCE_CALLERS = 128
 
 /**
  * A set before and besides signing under load: how long it takes to be there, what it costs to be there, new keys, requests that sign
@@ -67,7 +69,12 @@ async function glance(
   keys: ReadonlyMap<Scheme, readonly Key[]>,
   options: BenchOptions,
 ): Promise<readonly Figure[]> {
-  const brief = { ...options, quick: true, seconds: options.quick ? 1 : GLANCE_SECONDS }
+  const brief = {
+    ...options,
+    quick: true,
+    seconds: options.quick ? 1 : GLANCE_SECONDS,
+    concurrency: Math.min(GLANCE_CALLERS, options.concurrency),
+  }
   const ecdsa = keys.get('ecdsa-secp256k1') as readonly Key[]
   const figures: Figure[] = []
   await recovered(running)
