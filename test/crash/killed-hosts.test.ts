@@ -17,7 +17,7 @@ const FIRST = [
   ['gateway', 3],
 ] as const
 
-// One write of one host, another at each run; test/long counts them and takes them all.
+// One write of one host, another at each run; test/long takes them all.
 it('K-12, S-01 a real host kills itself at one of its first writes: one state and one outcome afterwards', async () => {
   const [name, writes] = FIRST[randomInt(FIRST.length)] as (typeof FIRST)[number]
   const k = randomInt(1, writes + 1)

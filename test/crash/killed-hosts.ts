@@ -1,9 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import type { DevSet } from '../e2e/dev-set.ts'
 import { expectValid, payloadOf, type SCHEMES } from '../e2e/verify.ts'
+import { quorate } from '../host/process.ts'
 import { type Replacements, settled, whole } from './dying-hosts.ts'
 
 type Scheme = (typeof SCHEMES)[number]
@@ -32,7 +32,7 @@ export async function userRun(
   const heard = await set.call('POST', '/api/v1/sign', sign).catch(() => undefined)
   if (heard?.status !== 200) await meanwhile()
   const signed = await settled(set, '/api/v1/sign', sign)
-  expect(signed.status).toBe(200)
+  expect(signed.status, JSON.stringify(signed.body)).toBe(200)
   expectValid(made.body, message, signed.body.signature)
   if (heard?.status === 200) expect(signed.body.signature).toEqual(heard.body.signature)
   expect((await settled(set, '/api/v1/sign', sign)).body.signature).toEqual(signed.body.signature)
@@ -40,15 +40,23 @@ export async function userRun(
   expect([other.status, other.body.code]).toEqual([409, 'request_replayed'])
 }
 
-/** How often that host writes in a start and such runs: FROST takes turns, so two of them. */
-export async function writesOf({ set, replace }: Replacements, name: string, scheme: Scheme): Promise<number> {
-  const file = join(set.line.data, `writes-${randomUUID()}`)
-  writeFileSync(file, '')
-  await replace(name, { CRASH_COUNT_FILE: file })
-  await whole(set)
-  await userRun(set, scheme)
-  await userRun(set, scheme)
-  return readFileSync(file).length
+/**
+ * A host that dies three times a day while it checks a peer's DKLs23 messages bans that peer, until its operator says otherwise. These hosts do
+ * nothing else, so their operator does; a ban for anything else would be one of an honest signer.
+ */
+async function liftBans(set: DevSet): Promise<void> {
+  interface Pair {
+    readonly signers: readonly string[]
+    readonly banned_by: readonly string[]
+  }
+  const { list }: { readonly list: readonly Pair[] } = (await set.call('GET', '/api/v1/set')).body.pairs
+  for (const { signers, banned_by } of list) {
+    for (const by of banned_by) {
+      const peer = signers.find((name) => name !== by) as string
+      const { out, err } = await quorate(['pairs', 'lift', '--data', join(set.line.data, by), peer])
+      expect(out, err).toMatch(/\(BURNT /)
+    }
+  }
 }
 
 /**
@@ -64,7 +72,10 @@ export async function killAt(
 ): Promise<boolean> {
   const dying = await replace(name, { CRASH_AT: String(k), CRASH_MOMENT: moment })
   let how: number | string | undefined
+  let isOver = false
   const supervisor = dying.ended.then((end) => {
+    // Whoever replaces it afterwards waits for its end, and starts the next one.
+    if (isOver) return
     how = end
     again(name)
   })
@@ -75,6 +86,8 @@ export async function killAt(
   } catch (error) {
     throw new Error(`${name} killed ${moment} write ${k}: ${(error as Error).message}\n${dying.output()}`, { cause: error })
   }
-  if (how !== undefined) expect(how).toBe('SIGKILL')
+  isOver = true
+  if (how !== undefined) expect(how, dying.output()).toBe('SIGKILL')
+  await liftBans(set)
   return how !== undefined
 }

@@ -1,4 +1,4 @@
-import { appendFileSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { isMainThread } from 'node:worker_threads'
 import { watchDurableWrites } from './durable-writes.ts'
@@ -7,7 +7,7 @@ import { watchDurableWrites } from './durable-writes.ts'
  * Given to a real host by `node --import`: the program itself has no such switch. The host then kills itself at a durable write, or has a
  * disk as small as a file says.
  */
-const { CRASH_AT, CRASH_MOMENT, CRASH_COUNT_FILE, DISK_PAGES_FILE } = process.env
+const { CRASH_AT, CRASH_MOMENT, DISK_PAGES_FILE } = process.env
 
 if (isMainThread && CRASH_AT !== undefined) {
   let seen = 0
@@ -15,13 +15,6 @@ if (isMainThread && CRASH_AT !== undefined) {
     if (moment === 'before') seen += 1
     // Not process.exit: no handler runs, no file is closed, as when the machine goes away.
     if (seen === Number(CRASH_AT) && moment === CRASH_MOMENT) process.kill(process.pid, 'SIGKILL')
-  })
-}
-
-if (isMainThread && CRASH_COUNT_FILE !== undefined) {
-  const file = CRASH_COUNT_FILE
-  watchDurableWrites(({ moment }) => {
-    if (moment === 'before') appendFileSync(file, '.')
   })
 }
 
