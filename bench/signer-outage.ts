@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { RunningSet, SetState } from './running-set.ts'
 
 /** The signer that goes away in every part that has one go away. */
+export const SIGNER = 3
 /** DKLs23 does so much less a second that more callers than that would wait for seconds, and be told to come back. */
 export const OUTAGE_CALLERS = 64
-export const SIGNER = 3
 const SCHEME = 'ecdsa-secp256k1'
 const PATIENCE_MS = 60_000
 

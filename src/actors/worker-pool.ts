@@ -67,7 +67,7 @@ const CLOSE_GRACE_MS = 5_000
 const MAX_LOSSES = 3
 const LOSS_WINDOW_MS = 60_000
 /**
- * MiB in which a worker's young objects live. V8's own bound is four times that; it collects rarely then, which costs memory and gains
+ * MiB in which a worker's young objects live. V8's own bound is several times that; it collects rarely then, which costs memory and gains
  * nothing here: hardly anything of a batch outlives it.
  */
 const MAX_YOUNG_MIB = 12

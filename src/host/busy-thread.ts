@@ -5,7 +5,7 @@ const WINDOW_MS = 100
 /** Of its time. Below it a thread still sleeps between what comes. */
 const BUSY = 0.5
 
-/** @returns whether the thread that called this was busy for most of the last tenth of a second; cheap to ask. */
+/** @returns whether the thread that called this was busy for most of the time since that was last measured, a tenth of a second ago or more; cheap to ask. */
 export function busyThread(): () => boolean {
   let last = performance.eventLoopUtilization()
   let since = performance.now()

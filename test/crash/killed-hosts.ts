@@ -87,9 +87,9 @@ export async function killAt(
     throw new Error(`${name} killed ${moment} write ${k}: ${(error as Error).message}\n${dying.output()}`, { cause: error })
   }
   isOver = true
-  // Left as it is, it would come to that write while another host is looked at.
   if (how !== undefined) expect(how, dying.output()).toBe('SIGKILL')
   else {
+    // Left as it is, it would come to that write while another host is looked at.
     await replace(name)
     await whole(set)
   }

@@ -6,8 +6,8 @@ import type { DevHost } from './dev-set.ts'
 
 /** Longer than a host gives itself to close. */
 const STOP_MS = 7_000
-/** As the crypto workers' (src/actors/worker-pool.ts), for the main thread: a third of it, in MiB. */
-const LITTLE_MEMORY = '--max-semi-space-size=4'
+/** As src/actors/worker-pool.ts gives its workers, for the main thread; V8 names a third of it, in MiB. */
+const SMALL_YOUNG_GENERATION = '--max-semi-space-size=4'
 const LAUNCHER = fileURLToPath(new URL('../../../bin/quorate.js', import.meta.url))
 
 /** One host of the set as a child process. */
@@ -24,7 +24,7 @@ export interface HostProcess {
 
 /** Never rejects: a host that cannot be started has ended. */
 export function startHostProcess(host: DevHost): HostProcess {
-  const args = [LITTLE_MEMORY, LAUNCHER, 'host', '--role', host.role, '--env-file', host.envFile]
+  const args = [SMALL_YOUNG_GENERATION, LAUNCHER, 'host', '--role', host.role, '--env-file', host.envFile]
   const log = openSync(host.logFile, 'w', 0o600)
   let child: ChildProcess
   try {
