@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs'
+import { resourceLimits } from 'node:worker_threads'
 import { serveActor } from '../../src/actors/worker-entry.ts'
 import { type ObedientData, ORDER } from './worker-orders.ts'
 
@@ -39,6 +40,8 @@ export default serveActor(async (data) => {
           for (;;) sleep(1000)
         case ORDER.grow:
           return new Uint8Array(100_000).fill(rest[0] ?? 0)
+        case ORDER.limits:
+          return Buffer.from(String(resourceLimits.maxYoungGenerationSizeMb))
         default:
           return undefined as unknown as Uint8Array
       }

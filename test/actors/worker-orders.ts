@@ -10,6 +10,7 @@ export const ORDER = {
   nothing: 7,
   hang: 8,
   grow: 9,
+  limits: 10,
 } as const
 
 export interface ObedientData {

@@ -65,6 +65,11 @@ describe('calls', () => {
     await expect(pool.call(2, order('reverse'))).rejects.toThrow(RangeError)
   })
 
+  it('are worked on with little memory for young objects', async () => {
+    const { pool } = await start()
+    expect(text(await pool.call(0, order('limits')))).toBe('12')
+  })
+
   it('are answered in order, also when earlier ones take longer', async () => {
     const { pool } = await start()
     const finished: number[] = []
